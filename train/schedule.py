@@ -1,0 +1,146 @@
+"""Algorithm 1 (section III-E): given a step, which modules train and what each loss weighs.
+
+Line by line: up to ``stage1_end`` (lines 3-4) the speech encoder, the acoustic projection and the
+decoder train on the mel loss alone. Afterwards (lines 5-13) they are frozen and the rest trains
+on ``alpha * acoustic + beta * contrastive``, joined by the two KL terms once their start has
+passed, with a weight that rises linearly to its upper value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from secousti.errors import SecoustiError
+
+ACOUSTIC = ("encoder", "acoustic_projection", "decoder")
+SEMANTIC = ("semantic_projection", "quantizer", "paralinguistic", "connector", "text")
+LOSSES = ("mel", "acoustic", "contrastive", "kl_semantic", "kl_para", "token_mel", "commitment")
+
+StageName = Literal["acoustic", "semantic", "joint", "decoder"]
+Strategy = Literal["stages", "joint", "decoder"]
+
+
+@dataclass(frozen=True)
+class KLWarmup:
+    """Weight of one KL term: 0 up to ``start``, linear up to ``end``, then ``upper``."""
+
+    start: int = 20_000
+    end: int = 30_000
+    upper: float = 1e-5
+
+    def weight(self, step: int) -> float:
+        if step <= self.start:
+            return 0.0
+        if step > self.end:
+            return self.upper
+        return self.upper * (step - self.start) / (self.end - self.start)
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The numbers of section IV-A; ``total_steps`` and the last two are not in the paper.
+
+    Arguments:
+        strategy: ``stages`` is Algorithm 1; ``joint`` trains every module on every loss from the
+            first step ("w/o Stage", Table II); ``decoder`` trains the decoder alone on mels
+            decoded from tokens (the single-speaker decoder of Table III).
+        stage1_end: the last step of stage 1.
+        total_steps: the last step of training (the paper does not say).
+        alpha: weight of the acoustic MSE. beta: weight of the contrastive loss.
+        token_mel: weight in stage 2 of the mel MSE of the speech decoded from tokens through the
+            frozen decoder: 0 in the paper; worth its price when training is short.
+        commitment: weight of the quantizer's own loss (VQ-VAE and SimVQ; FSQ has none).
+    """
+
+    strategy: Strategy = "stages"
+    stage1_end: int = 10_000
+    total_steps: int = 400_000
+    alpha: float = 1.0
+    beta: float = 1e-5
+    kl_semantic: KLWarmup = field(default_factory=KLWarmup)
+    kl_para: KLWarmup = field(default_factory=KLWarmup)
+    token_mel: float = 0.0
+    commitment: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.strategy == "stages" and not 0 <= self.stage1_end <= self.total_steps:
+            raise SecoustiError(
+                f"schedule.stage1_end is {self.stage1_end}, which is not between 0 and "
+                f"schedule.total_steps ({self.total_steps})"
+            )
+        for name, kl in (("kl_semantic", self.kl_semantic), ("kl_para", self.kl_para)):
+            if kl.end < kl.start:
+                raise SecoustiError(f"schedule.{name} ends ({kl.end}) before it starts ({kl.start})")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of steps during which the same modules train."""
+
+    name: StageName
+    trains: frozenset[str]
+    first_step: int
+    last_step: int
+
+    @property
+    def steps(self) -> int:
+        return self.last_step - self.first_step + 1
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What happens in one step: its stage and the weight of every loss that is computed."""
+
+    step: int
+    stage: Stage
+    weights: dict[str, float]
+
+
+class Schedule:
+    """Algorithm 1 as a function of the step (steps count from 1)."""
+
+    def __init__(self, config: ScheduleConfig) -> None:
+        self.config = config
+        self.stages = _stages(config)
+
+    def stage(self, step: int) -> Stage:
+        """The stage that ``step`` belongs to."""
+        for stage in self.stages:
+            if stage.first_step <= step <= stage.last_step:
+                return stage
+        raise SecoustiError(f"step {step} is not among the {self.config.total_steps} of the plan")
+
+    def at(self, step: int) -> StepPlan:
+        """The plan of ``step``; losses that weigh nothing are left out."""
+        stage = self.stage(step)
+        weights = self._weights(stage.name, step)
+        return StepPlan(step, stage, {name: w for name, w in weights.items() if w > 0})
+
+    def _weights(self, stage: StageName, step: int) -> dict[str, float]:
+        if stage == "acoustic":
+            return {"mel": 1.0}  # lines 3-4
+        if stage == "decoder":
+            return {"token_mel": 1.0}
+        semantic = {
+            "acoustic": self.config.alpha,
+            "contrastive": self.config.beta,
+            "kl_semantic": self.config.kl_semantic.weight(step),
+            "kl_para": self.config.kl_para.weight(step),
+            "token_mel": self.config.token_mel,
+            "commitment": self.config.commitment,
+        }  # lines 5-13
+        return semantic if stage == "semantic" else {"mel": 1.0, **semantic}
+
+
+def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
+    last = config.total_steps
+    if config.strategy == "joint":
+        return (Stage("joint", frozenset(ACOUSTIC + SEMANTIC), 1, last),)
+    if config.strategy == "decoder":
+        return (Stage("decoder", frozenset({"decoder"}), 1, last),)
+    stages = (
+        Stage("acoustic", frozenset(ACOUSTIC), 1, config.stage1_end),
+        Stage("semantic", frozenset(SEMANTIC), config.stage1_end + 1, last),
+    )
+    return tuple(stage for stage in stages if stage.steps > 0)
