@@ -1,0 +1,88 @@
+"""The fundamental frequency of a log-mel spectrogram, computed in double precision.
+
+The phase of a pulse train is the running sum of the fundamental: single precision, whose rounding
+depends on how many frames are computed together, would let a long stream drift away from the
+offline result. In double precision the difference stays far below one step of the phase.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import log, log2
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from secousti.audio.mel import LOG_FLOOR
+from secousti.streaming.state import State, StreamingModule, substate, tensor
+
+F0_RANGE = (55.0, 600.0)  # Hz
+_BINS = 128
+_KERNEL = 5
+_LAYERS = 4
+
+
+def wide_dtype(device: torch.device | None) -> torch.dtype:
+    """float64 where the device has it."""
+    return torch.float32 if device is not None and device.type == "mps" else torch.float64
+
+
+class WideConv(StreamingModule):
+    """Causal convolution of [B, T, C_in] to [B, T, C_out] in double precision."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.linear = nn.Linear(_KERNEL * in_channels, out_channels)
+
+    def init_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        shape = (batch_size, _KERNEL - 1, self.in_channels)
+        return {"past": torch.zeros(shape, device=device, dtype=wide_dtype(device))}
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
+        if state is None:
+            x = F.pad(x, (0, 0, _KERNEL - 1, 0))
+        else:
+            x = torch.cat([tensor(state, "past"), x], dim=1)
+        past = x[:, x.shape[1] - _KERNEL + 1 :]
+        windows = x.unfold(1, _KERNEL, 1).flatten(2)  # [B, T, C_in * K]
+        y = F.linear(windows, self.linear.weight.to(x.dtype), self.linear.bias.to(x.dtype))
+        return y, None if state is None else {"past": past}
+
+
+class PitchNet(StreamingModule):
+    """Log-mel [B, T, n_mels] -> log2 of the fundamental in Hz, float64 [B, T].
+
+    The value is the mean of a distribution over log-spaced bins, so it has no jumps of its own.
+    """
+
+    def __init__(self, n_mels: int, channels: int) -> None:
+        super().__init__()
+        sizes = [n_mels] + [channels] * _LAYERS
+        self.convs = nn.ModuleList(WideConv(a, b) for a, b in pairwise(sizes))
+        self.out = nn.Linear(channels, _BINS)
+
+    def init_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        return {
+            str(i): conv.init_state(batch_size, device, dtype)
+            for i, conv in enumerate(self.convs)
+            if isinstance(conv, WideConv)
+        }
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
+        new: State = {}
+        x = (x.to(wide_dtype(x.device)) - log(LOG_FLOOR)) / 4  # silence is 0
+        for i, conv in enumerate(self.convs):
+            x, conv_state = conv(x, substate(state, str(i)))
+            x = F.gelu(x)
+            if conv_state is not None:
+                new[str(i)] = conv_state
+        logits = F.linear(x, self.out.weight.to(x.dtype), self.out.bias.to(x.dtype))
+        low, high = (log2(hz) for hz in F0_RANGE)
+        octaves = torch.linspace(low, high, _BINS, dtype=x.dtype, device=x.device)
+        return logits.softmax(-1) @ octaves, None if state is None else new
