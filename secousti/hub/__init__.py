@@ -1,0 +1,1 @@
+"""Models by name: bundled, local, or on the Hugging Face Hub."""

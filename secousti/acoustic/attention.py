@@ -1,0 +1,61 @@
+"""Attention in a causal window: exact for any length and any chunking (release, section 5)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_BLOCK = 256  # queries at once: bounds memory for long inputs without changing the result
+
+
+def rope_tables(positions: Tensor, dim: int, max_period: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the rotary angles at int64 ``positions`` [B, T] -> 2 x [B, 1, T, dim/2].
+
+    Angles are taken in float64, so that hours of streaming rotate as exactly as the first
+    second; devices without float64 use float32.
+    """
+    precise = torch.float32 if positions.device.type == "mps" else torch.float64
+    exponents = torch.arange(0, dim, 2, device=positions.device, dtype=precise) / dim
+    angles = positions[:, None, :, None].to(precise) * max_period**-exponents
+    return angles.cos().float(), angles.sin().float()
+
+
+def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary embedding of interleaved pairs in float32; [B, H, T, D] -> the same."""
+    cos, sin = tables
+    a, b = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2).to(x.dtype)
+
+
+def window_attention(
+    q: Tensor, k: Tensor, v: Tensor, context: int, offset: Tensor | None = None
+) -> Tensor:
+    """Each query attends to itself and the ``context - 1`` positions before it.
+
+    Args:
+        q: [B, H, T, D].
+        k, v: [B, H, P + T, D]; the first P positions precede the queries (0 when offline).
+        offset: int64 [B], how many positions of each stream precede the queries; those of the P
+            cached ones that lie before the stream's start are masked. ``None`` when P is 0.
+    """
+    past = k.shape[-2] - q.shape[-2]
+    outputs = []
+    for start in range(0, q.shape[-2], _BLOCK):
+        block = q[..., start : start + _BLOCK, :]
+        first = max(0, past + start - (context - 1))
+        last = past + start + block.shape[-2]
+        mask = _window_mask(past + start, last, first, context, q.device)
+        if offset is not None:
+            born = torch.arange(first, last, device=q.device) - past + offset[:, None] >= 0
+            mask = mask & born[:, None, None]
+        keys, values = k[..., first:last, :], v[..., first:last, :]
+        outputs.append(F.scaled_dot_product_attention(block, keys, values, attn_mask=mask))
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-2)
+
+
+def _window_mask(start: int, end: int, first: int, context: int, device: torch.device) -> Tensor:
+    """Bool [end - start, end - first]: which keys first..end-1 a query start..end-1 may see."""
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = query - torch.arange(first, end, device=device)
+    return (distance >= 0) & (distance < context)

@@ -1,0 +1,73 @@
+"""Reading and writing recordings with soundfile (no FFmpeg, no torchaudio)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from secousti.errors import SecoustiError
+
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf", ".au"}
+)
+
+
+def load_audio(path: str | Path) -> tuple[Tensor, int]:
+    """A recording as mono float32 [N] in [-1, 1] and its sample rate in Hz.
+
+    Raises:
+        SecoustiError: no such file, not audio, no samples, or NaN/Inf among them.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SecoustiError(f"no such audio file: {path}")
+    try:
+        data, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise SecoustiError(
+            f"{path} is not audio that can be read (libsndfile says: {error.error_string})"
+        ) from error
+    wav = torch.from_numpy(np.ascontiguousarray(data.mean(axis=1)))
+    return check_audio(wav, str(path)), rate
+
+
+def save_audio(path: str | Path, wav: Tensor, sample_rate: int, subtype: str = "PCM_16") -> None:
+    """Write [N], [1, N] or [1, 1, N] audio; the format follows the suffix, WAV for others.
+
+    The file appears whole or not at all: it is written beside its place and renamed.
+    """
+    path = Path(path)
+    kind = path.suffix.lstrip(".").upper()
+    kind = {"OPUS": "OGG", "AIF": "AIFF"}.get(kind, kind)
+    if kind not in soundfile.available_formats():
+        kind = "WAV"
+    if path.suffix == ".opus":
+        subtype = "OPUS"
+    elif not soundfile.check_format(kind, subtype):
+        subtype = soundfile.default_subtype(kind)
+    samples = wav.detach().reshape(-1).cpu().clamp(-1.0, 1.0).numpy()
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        soundfile.write(partial, samples, sample_rate, format=kind, subtype=subtype)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_audio(wav: Tensor, where: str) -> Tensor:
+    """Return ``wav`` if it has samples and all are finite.
+
+    Raises:
+        SecoustiError: it is empty or holds NaN or Inf; the message names ``where``.
+    """
+    if wav.numel() == 0:
+        raise SecoustiError(f"{where} has no samples")
+    if not torch.isfinite(wav).all():
+        first = int((~torch.isfinite(wav)).flatten().nonzero()[0])
+        raise SecoustiError(f"{where} has a NaN or infinite sample (first at index {first})")
+    return wav
