@@ -1,0 +1,144 @@
+"""Hyperparameters of P2PSynCodec; what the paper leaves open is a value here.
+
+Defaults are the configuration whose parameter counts meet the paper's (teacher 6.75 M, codec with
+three pseudo VQs 22.99 M); the causal codec changes the values named in :func:`causal_config`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from secousti.errors import SecoustiError
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """MDCT encoder and decoder (paper 2.2).
+
+    ``grn``: ``global`` is ConvNeXt v2's response norm, a sum over the whole utterance; ``frame``
+    has no sum over time, so it streams and does not depend on the length of the input.
+    ``decoder_embed``: the decoder's k=7 convolution before its blocks.
+    ``down_kernel``: of the stride-``stride`` convolution (7 in the paper's family; a causal one
+    looks ``down_kernel - stride`` frames back).
+    """
+
+    coefficients: int = 40
+    channels: int = 256
+    hidden: int = 512
+    encoder_blocks: int = 8
+    decoder_blocks: int = 8
+    kernel_size: int = 7
+    stride: int = 8
+    down_kernel: int = 7
+    latent_dim: int = 32
+    decoder_embed: bool = True
+    grn: Literal["global", "frame"] = "global"
+    causal: bool = False
+
+    def __post_init__(self) -> None:
+        if self.causal and self.grn == "global":
+            raise SecoustiError("backbone.grn 'global' sums over all time; a causal one is 'frame'")
+        if self.causal and self.down_kernel < self.stride:
+            raise SecoustiError(
+                f"backbone.down_kernel {self.down_kernel} skips frames at stride {self.stride}"
+            )
+
+
+@dataclass(frozen=True)
+class QuantizerConfig:
+    """The teacher's residual quantizer: one plain stage and ``pseudo_stages`` more (eq. 1, 5).
+
+    ``metric``: ``euclid`` is eq. 1; ``cosine`` searches among normalised vectors and returns the
+    unnormalised one. ``projections``: a linear map before and after each stage.
+    """
+
+    codebook_size: int = 1024
+    pseudo_stages: int = 3
+    metric: Literal["euclid", "cosine"] = "euclid"
+    projections: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pseudo_stages < 0 or self.codebook_size < 2:
+            raise SecoustiError(
+                "quantizer: pseudo_stages must be 0 or more and codebook_size 2 or more, found "
+                f"{self.pseudo_stages} and {self.codebook_size}"
+            )
+
+
+@dataclass(frozen=True)
+class PseudoConfig:
+    """One pseudo VQ: convolution, Conformer blocks, LSTM, logits (paper 2.3.2).
+
+    ``norm``: of the Conformer's convolution module; ``batch`` as in torchaudio, ``layer`` for
+    short chunks. ``context``: how many tokens a query sees, itself included; ``None`` is all of
+    them. ``rotary``: relative positions in the attention. ``lstm_channels``: per direction; a
+    causal LSTM has one direction. ``lookahead``: later plain tokens a causal pseudo VQ waits for.
+    """
+
+    channels: int = 256
+    heads: int = 8
+    blocks: int = 3
+    ffn: int = 256
+    conv_kernel: int = 31
+    input_kernel: int = 7
+    lstm_channels: int = 256
+    lstm_layers: int = 2
+    dropout: float = 0.1
+    norm: Literal["batch", "layer"] = "batch"
+    context: int | None = None
+    rotary: bool = False
+    causal: bool = False
+    lookahead: int = 0
+
+    def __post_init__(self) -> None:
+        if self.channels % self.heads or (self.channels // self.heads) % 2:
+            raise SecoustiError(
+                f"pseudo.channels {self.channels} must be an even multiple of heads {self.heads}"
+            )
+        if self.causal and self.context is None:
+            raise SecoustiError("pseudo.context must be a number of tokens when causal")
+        if self.lookahead and not self.causal:
+            raise SecoustiError("pseudo.lookahead belongs to a causal pseudo VQ")
+        if not self.causal and (self.conv_kernel % 2 == 0 or self.input_kernel % 2 == 0):
+            raise SecoustiError("pseudo.conv_kernel and input_kernel must be odd when not causal")
+
+
+@dataclass(frozen=True)
+class P2PSynConfig:
+    """A whole codec. The number of MDCT coefficients and the stride give 320 samples a token."""
+
+    sample_rate: int = 16000
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
+    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+
+    @property
+    def frame_size(self) -> int:
+        """Samples per token (D of eq. 2)."""
+        return self.backbone.coefficients * self.backbone.stride
+
+
+def causal_config(base: P2PSynConfig | None = None, lookahead: int = 0) -> P2PSynConfig:
+    """``base`` with every part that looks at later audio replaced (the paper's future work).
+
+    427 LSTM channels in one direction keep the parameters of 256 in two.
+    """
+    base = base or P2PSynConfig()
+    backbone = replace(
+        base.backbone, causal=True, grn="frame", down_kernel=2 * base.backbone.stride
+    )
+    return replace(base, backbone=backbone, pseudo=causal_pseudo(base.pseudo, lookahead))
+
+
+def causal_pseudo(pseudo: PseudoConfig, lookahead: int = 0) -> PseudoConfig:
+    """The causal counterpart of a pseudo VQ, with about the same number of parameters."""
+    return replace(
+        pseudo,
+        causal=True,
+        norm="layer",
+        context=64,
+        rotary=True,
+        lstm_channels=round(pseudo.lstm_channels * 427 / 256),
+        lookahead=lookahead,
+    )
