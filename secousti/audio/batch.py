@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from secousti.audio.io import check_audio, load_audio
 from secousti.audio.resample import SincResampler
 from secousti.errors import SecoustiError
 
-Audio: TypeAlias = Union[str, Path, np.ndarray, Tensor]
+Audio: TypeAlias = str | Path | np.ndarray | Tensor
 
 
 @dataclass

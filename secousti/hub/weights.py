@@ -91,7 +91,7 @@ class HubMixin:
     def push_to_hub(
         self, repo_id: str, *, private: bool = False, revision: str | None = None
     ) -> str:
-        """Save to a temporary folder with a model card and upload it; returns the commit's address."""
+        """Upload the model with a model card; returns the address of the commit."""
         import tempfile
 
         from huggingface_hub import HfApi

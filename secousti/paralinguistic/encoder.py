@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ class ParalinguisticEncoder(nn.Module):
         self.config = config
         channels = (n_mels, *config.conv_channels)
         self.convs = nn.ModuleList(
-            nn.Conv1d(a, b, 3, padding=1) for a, b in zip(channels[:-1], channels[1:], strict=True)
+            nn.Conv1d(a, b, 3, padding=1) for a, b in itertools.pairwise(channels)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(c) for c in config.conv_channels)
         self.se = SqueezeExcite(channels[-1], config.se_reduction)

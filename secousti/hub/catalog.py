@@ -1,0 +1,59 @@
+"""What models are at hand, without loading their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from secousti.errors import SecoustiError
+from secousti.hub.resolve import BUNDLED, bundled_models
+from secousti.hub.weights import WEIGHTS_NAME, read_config
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model: its name for ``from_pretrained``, where it lies, its kind and its folder."""
+
+    name: str
+    where: str
+    kind: str
+    folder: Path
+
+    @property
+    def size(self) -> int:
+        """Bytes of the weights."""
+        path = self.folder / WEIGHTS_NAME
+        return path.stat().st_size if path.is_file() else 0
+
+
+def models() -> list[ModelEntry]:
+    """Bundled models, then those cached from the Hugging Face Hub."""
+    found = [_entry(name, "bundled", BUNDLED / name) for name in bundled_models()]
+    found += [_entry(name, "Hub cache", folder) for name, folder in _cached()]
+    return [entry for entry in found if entry is not None]
+
+
+def _entry(name: str, where: str, folder: Path) -> ModelEntry | None:
+    try:
+        document: dict[str, Any] = read_config(folder)
+    except SecoustiError:
+        return None  # another library's model
+    return ModelEntry(name, where, str(document.get("codec", "?")), folder)
+
+
+def _cached() -> list[tuple[str, Path]]:
+    """Names and newest snapshots of the cached repositories that hold a configuration."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repos = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    newest = {
+        repo.repo_id: max(repo.revisions, key=lambda revision: revision.last_modified)
+        for repo in repos
+        if repo.repo_type == "model" and repo.revisions
+    }
+    return sorted((name, Path(revision.snapshot_path)) for name, revision in newest.items())
