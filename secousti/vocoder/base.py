@@ -26,6 +26,7 @@ class Vocoder(StreamingModule):
     """Log-mel [B, n_mels, T] -> audio [B, 1, hop_length * T].
 
     Attributes:
+        mel: configuration of the mel frames it speaks.
         lookahead: mel frames needed beyond the frame being spoken.
         hop_length: samples per mel frame.
         silence: the log-mel value of silence, which stands after the end of every recording.
@@ -33,6 +34,7 @@ class Vocoder(StreamingModule):
 
     def __init__(self, mel: MelConfig, lookahead: int) -> None:
         super().__init__()
+        self.mel = mel
         self.n_mels = mel.n_mels
         self.sample_rate = mel.sample_rate
         self.hop_length = mel.hop_length

@@ -1,0 +1,1 @@
+"""Training of vocoders: spectral losses first, then discriminators (HiFi-GAN's recipe, light)."""

@@ -1,0 +1,129 @@
+"""A vocoder training file: keys ``vocoder`` and ``mel`` (the package's) and ``training``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from secousti.config import MelConfig, from_dict, merge, read_yaml
+from secousti.errors import SecoustiError
+from secousti.vocoder.config import VocoderConfig
+from secousti.vocoder.discriminators import DiscriminatorConfig
+from train.vocoder.losses import AdversarialKind
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """``train`` and ``valid``: manifests (see ``train/packed.py``); ``root``: their audio.
+
+    ``frames``: mel frames spoken in a crop. ``gain_db``: crops are made louder or quieter by up
+    to so much. ``codec``: a saved codec whose decoded mels are the vocoder's input instead of
+    real ones (the second phase). ``warm``: mel frames of the past that precede a crop, for the
+    spectrum's window and the codec's memory. ``valid_utterances`` of speakers that never train
+    are scored.
+    """
+
+    root: str
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    cache: str = "cache"
+    frames: int = 64
+    warm: int = 8
+    batch_size: int = 8
+    gain_db: float = 10.0
+    codec: str | None = None
+    valid_utterances: int = 16
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights, and when the discriminators start (a share of all steps).
+
+    ``judged_frames``: they see a random stretch of so many frames of each crop.
+    ``n_ffts``: resolutions of the spectral loss.
+    """
+
+    mel: float = 15.0
+    spectral: float = 5.0
+    pitch: float = 10.0
+    adversarial: float = 1.0
+    features: float = 2.0
+    kind: AdversarialKind = "hinge"
+    adversarial_from: float = 0.6
+    judged_frames: int = 32
+    n_ffts: tuple[int, ...] = (2048, 1024, 512, 256, 128)
+    discriminators: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW with warm-up and a cosine to ``final_lr`` x ``lr``, for both sides."""
+
+    steps: int
+    lr: float = 1e-3
+    discriminator_lr: float = 5e-4
+    final_lr: float = 0.02
+    warmup_steps: int = 100
+    betas: tuple[float, ...] = (0.8, 0.99)
+    weight_decay: float = 0.01
+    clip: float = 10.0
+    ema: float = 0.999
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where results go, and how often (steps). ``init``: a saved vocoder or run to start from."""
+
+    output: str
+    seed: int = 0
+    log_every: int = 20
+    validate_every: int = 1000
+    save_every: int = 500
+    keep_last: int = 2
+    init: str | None = None
+    device: Literal["auto", "cpu"] = "auto"
+    mixed_precision: Literal["no", "bf16"] = "no"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything but the model."""
+
+    data: DataConfig
+    run: RunConfig
+    optim: OptimConfig
+    loss: LossConfig = field(default_factory=LossConfig)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole file."""
+
+    training: TrainingConfig
+    vocoder: VocoderConfig = field(default_factory=VocoderConfig)
+    mel: MelConfig = field(default_factory=MelConfig)
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a file and its bases, then apply ``dotted.key=value`` overrides.
+
+    Raises:
+        SecoustiError: a missing file, an unknown key or a value of the wrong type.
+    """
+    data = read_yaml(path)
+    for override in overrides:
+        data = merge(data, _parse_override(override))
+    return from_dict(Config, data, where=str(path))
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise SecoustiError(f"{text!r} is not of the form training.optim.lr=1e-4")
+    out = yaml.safe_load(value)
+    for name in reversed(key.split(".")):
+        out = {name: out}
+    return dict(out)

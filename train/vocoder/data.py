@@ -1,0 +1,76 @@
+"""Random crops of a packed corpus, a pure function of seed, step and process.
+
+A resumed run therefore continues with exactly the data it would have seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from secousti.config import MelConfig
+from train.packed import PackedAudio
+from train.vocoder.pitch import SPAN
+
+
+@dataclass(frozen=True)
+class CropLayout:
+    """Where things lie in a crop: ``warm`` frames of the past, then ``frames`` that are spoken.
+
+    The vocoder receives ``lookahead`` mel frames more; the last ``2 * SPAN`` samples only help to
+    estimate pitch. ``warm`` covers the spectrum of the first frame, or a codec's memory.
+    """
+
+    mel: MelConfig
+    frames: int
+    lookahead: int
+    warm: int
+
+    @property
+    def context(self) -> int:
+        """Samples before the hop of the first frame."""
+        return self.warm * self.mel.hop_length
+
+    @property
+    def heard_frames(self) -> int:
+        return self.frames + self.lookahead
+
+    @property
+    def total(self) -> int:
+        return self.context + self.mel.hop_length * self.heard_frames + 2 * SPAN
+
+    def heard(self, mel: Tensor) -> Tensor:
+        """Of the mel frames [B, n_mels, T] of a whole crop those that the vocoder receives."""
+        return mel[..., self.warm : self.warm + self.heard_frames]
+
+    def spoken(self, crops: Tensor) -> Tensor:
+        """The samples [B, hop * frames] that the vocoder should have said."""
+        return crops[:, self.context : self.context + self.mel.hop_length * self.frames]
+
+    def pitch_starts(self, sample: int) -> range:
+        """Starts of the pitch spans centred on aligned sample ``sample + hop * t`` of step t."""
+        first = self.context + sample - SPAN // 2
+        hop = self.mel.hop_length
+        return range(first, first + hop * self.heard_frames, hop)
+
+
+def draw_crops(
+    audio: PackedAudio, size: int, length: int, gain_db: float, seed: tuple[int, ...]
+) -> Tensor:
+    """float32 [size, length]: moments drawn uniformly over the whole corpus, at random levels.
+
+    The gain is uniform in +-``gain_db``, less where the crop would clip.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = np.array([row.length for row in audio.rows], dtype=np.float64)
+    rows = rng.choice(len(lengths), size=size, p=lengths / lengths.sum())
+    crops = []
+    for row in rows:
+        start = int(rng.integers(0, max(audio.rows[row].length - length, 0) + 1))
+        crop = audio.crop(int(row), start, length)
+        gain = 10 ** (rng.uniform(-gain_db, gain_db) / 20)
+        crops.append(crop * min(gain, 1 / max(float(np.abs(crop).max()), 1e-6)))
+    return torch.from_numpy(np.stack(crops).astype(np.float32))
