@@ -71,7 +71,9 @@ class ScheduleConfig:
             )
         for name, kl in (("kl_semantic", self.kl_semantic), ("kl_para", self.kl_para)):
             if kl.end < kl.start:
-                raise SecoustiError(f"schedule.{name} ends ({kl.end}) before it starts ({kl.start})")
+                raise SecoustiError(
+                    f"schedule.{name} ends ({kl.end}) before it starts ({kl.start})"
+                )
 
 
 @dataclass(frozen=True)

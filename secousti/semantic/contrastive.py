@@ -80,9 +80,7 @@ class _TiledLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, s: Tensor, p: Tensor, scale: Tensor, tile: int, gather: bool
-    ) -> Tensor:
+    def forward(ctx: Any, s: Tensor, p: Tensor, scale: Tensor, tile: int, gather: bool) -> Tensor:
         columns, counts, rank = _gather_rows(p) if gather else (p, [len(p)], 0)
         offset = sum(counts[:rank])
         row_lse, column_lse = _log_sum_exps(s, columns, scale, tile)

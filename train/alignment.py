@@ -1,0 +1,80 @@
+"""Phonemes of each mel frame, from manifests with timed ``phones``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from secousti.errors import SecoustiError
+from secousti.text.regulator import frame_labels
+from train.packed import Utterance
+
+
+class Alignments:
+    """Timed phonemes by audio path; utterances that are not in it have no labels.
+
+    Arguments:
+        root: folder that relative audio paths start from, here and in the corpus's manifests.
+        paths: JSON Lines files; of each row ``audio``, ``language`` and ``phones``, which is
+            ``[[start_s, end_s, label], ...]``, are read.
+        sample_rate: of the model, Hz. hop: samples of a mel frame.
+        delay: samples by which labels are moved later.
+
+    Raises:
+        SecoustiError: a file is missing or a line is not what it should be.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        paths: Sequence[str | Path],
+        sample_rate: int,
+        hop: int,
+        delay: int = 0,
+    ) -> None:
+        self.root = Path(root)
+        self.sample_rate, self.hop, self.delay = sample_rate, hop, delay
+        self.rows: dict[str, tuple[Any, str | None]] = {}
+        for path in paths:
+            self._read(Path(path))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def labels(self, row: Utterance, first: int, count: int) -> np.ndarray:
+        """int64 [<= count]: ids of the utterance's mel frames from ``first`` on, maybe none."""
+        known = self.rows.get(self._key(row.audio))
+        if known is None:
+            return np.zeros(0, np.int64)
+        intervals, language = known
+        ids = frame_labels(
+            intervals,
+            row.length,
+            self.hop,
+            self.sample_rate,
+            language=language,
+            delay=self.delay,
+        )
+        return ids[first : first + count].numpy()
+
+    def _key(self, audio: str) -> str:
+        return os.path.abspath(self.root / audio)
+
+    def _read(self, path: Path) -> None:
+        if not path.is_file():
+            raise SecoustiError(f"the alignment file {path} does not exist; name a JSON Lines file")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+                phones, audio = entry.get("phones"), entry["audio"]
+            except (ValueError, KeyError, AttributeError):
+                raise SecoustiError(
+                    f"line {number} of {path} is not a JSON object with an 'audio' path"
+                ) from None
+            if isinstance(phones, list):
+                self.rows[self._key(audio)] = (phones, entry.get("language"))

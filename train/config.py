@@ -1,0 +1,185 @@
+"""The training part of a configuration file.
+
+A file has two keys: ``codec`` (the package's ``CodecConfig``) and ``training`` (below). It may
+name a ``base`` file and change a few lines of it; that is all an ablation is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from secousti.config import CodecConfig, from_dict, merge, read_yaml
+from secousti.errors import SecoustiError
+from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
+from train.schedule import ScheduleConfig
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is read, and how it is cut.
+
+    Arguments:
+        root: folder that the manifests' audio paths start from. train, valid: manifests.
+        alignments: manifests with timed ``phones`` (``python -m data_prep align``); utterances
+            that none of them names train everything but the contrastive loss.
+        cache: folder of the packed audio.
+        crop_seconds: encoded speech per item. window_seconds: what the paralinguistic encoder
+            hears (paper: 3 s), drawn apart from it.
+        batch_size: items per process and micro-batch (paper: 64).
+        pool: batches that are drawn together, sorted by length and dealt out in random order,
+            so that a batch holds items of like length; 1 turns the bucketing off.
+        gain_db: level augmentation, uniform in +- so many decibels.
+        label_delay: samples by which phonemes are moved later (a causal encoder hears a frame's
+            sound after it starts).
+    """
+
+    root: str
+    train: tuple[str, ...]
+    valid: tuple[str, ...] = ()
+    alignments: tuple[str, ...] = ()
+    cache: str = "cache"
+    crop_seconds: float = 3.0
+    window_seconds: float = 3.0
+    batch_size: int = 64
+    workers: int = 2
+    pool: int = 8
+    gain_db: float = 6.0
+    label_delay: int = 0
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """What the paper leaves open about its losses.
+
+    Arguments:
+        text_loss: ``contrastive`` (the paper) or ``classification`` (phoneme classification of S,
+            "Secousti-ASR-Loss" of Table IV).
+        temperature, max_scale, tile, gather: see ``FrameContrastiveLoss``.
+        margin: Delta of equation 3, in nats. reduction: of the KL over the latent dimensions.
+        sample: draw S and G from their distributions in training; off, the means are used.
+        phoneme_encoder: depth and inventory.
+    """
+
+    text_loss: Literal["contrastive", "classification"] = "contrastive"
+    temperature: float = 0.07
+    max_scale: float = 100.0
+    tile: int = 1024
+    gather: bool = False
+    margin: float = 0.5
+    reduction: Literal["mean", "sum"] = "mean"
+    sample: bool = True
+    phoneme_encoder: PhonemeEncoderConfig = field(default_factory=PhonemeEncoderConfig)
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Adam at 2e-4 in the paper; each stage has a warm-up and a decay of its own.
+
+    Arguments:
+        final_lr: where a cosine ends, as a share of ``lr``.
+        accumulate: micro-batches per step. clip: limit of the gradient norm (0: none).
+        ema: decay of the averaged weights that are validated, saved and handed to the next
+            stage (0: the weights as they are).
+    """
+
+    name: Literal["adam", "adamw"] = "adam"
+    lr: float = 2e-4
+    betas: tuple[float, ...] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: int = 0
+    final_lr: float = 0.0
+    accumulate: int = 1
+    clip: float = 1.0
+    ema: float = 0.999
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where results go and how often; steps throughout.
+
+    Arguments:
+        best: the validation metric that the best checkpoint has least (or most: PESQ, STOI,
+            accuracies) of.
+        trackers: besides ``metrics.csv``, which is always written.
+        vocoder: a saved codec or vocoder whose vocoder turns validation mels to sound (PESQ,
+            STOI and samples need one).
+        valid_items: utterances that are validated on. samples: of them, how many are logged
+            as sound and picture.
+        patience: bad steps in a row that are skipped before the run goes back to its last
+            checkpoint; after three returns it stops.
+    """
+
+    output: str
+    seed: int = 0
+    log_every: int = 50
+    validate_every: int = 2000
+    save_every: int = 2000
+    keep_last: int = 3
+    best: str = "token_mel"
+    trackers: tuple[str, ...] = ("tensorboard",)
+    vocoder: str | None = None
+    valid_items: int = 64
+    samples: int = 4
+    patience: int = 3
+    mixed_precision: Literal["no", "bf16"] = "no"
+    compile: bool = False
+    device: Literal["auto", "cpu"] = "auto"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything but the model.
+
+    Arguments:
+        warm_start: folder or name of a saved codec to start from, or None.
+        freeze: modules that never train, by name (``encoder``, ``decoder.seanet``, ...).
+        calibrate: start from mels scaled to zero mean and unit deviation, folded into the first
+            and last convolution (not in the paper; it saves the first few hundred steps).
+        initial_logvar: start value of the log-variances of S and G. At 0, as the paper may have
+            it, unit noise drowns both at first; a short training starts nearer to their means.
+    """
+
+    data: DataConfig
+    run: RunConfig
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    warm_start: str | None = None
+    freeze: tuple[str, ...] = ()
+    calibrate: bool = False
+    initial_logvar: float = 0.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole file."""
+
+    training: TrainingConfig
+    codec: CodecConfig = field(default_factory=CodecConfig)
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a file and its bases, then apply ``dotted.key=value`` overrides.
+
+    Raises:
+        SecoustiError: a missing file, an unknown key or a value of the wrong type.
+    """
+    data = read_yaml(path)
+    for override in overrides:
+        data = merge(data, _parse_override(override))
+    return from_dict(Config, data, where=str(path))
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise SecoustiError(f"{text!r} is not of the form training.optim.lr=1e-4")
+    out = yaml.safe_load(value)
+    for name in reversed(key.split(".")):
+        out = {name: out}
+    return out

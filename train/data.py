@@ -1,0 +1,191 @@
+"""Batches as a pure function of (seed, position): any position can be read again.
+
+Position n of a run is one micro-batch over all processes. What it holds depends on the seed and
+n alone, so a resumed run, or one on twice as many processes, continues with the same data and
+nothing has to be stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from secousti.text.inventory import IGNORE
+from train.alignment import Alignments
+from train.config import DataConfig
+from train.packed import Utterance
+
+
+class Corpus(Protocol):
+    """Random access to audio at the codec's rate; ``PackedAudio`` is one."""
+
+    rows: list[Utterance]
+    sample_rate: int
+
+    def crop(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
+        """float32 [length], zeros outside the utterance."""
+        ...
+
+
+class Item(NamedTuple):
+    """One draw: utterance, position of the crop, and of the window in (maybe) another one."""
+
+    utterance: int
+    start: int
+    length: int
+    window_utterance: int
+    window_start: int
+    window_length: int
+    gain: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of a micro-batch; audio is float32 [B, N] and padded with zeros.
+
+    ``lengths`` and ``window_lengths`` int64 [B] are samples; ``phonemes`` int64 [B, T] is the
+    label of each mel frame or ``IGNORE``; ``names`` are for people.
+    """
+
+    audio: Tensor
+    lengths: Tensor
+    window: Tensor
+    window_lengths: Tensor
+    phonemes: Tensor
+    names: list[str]
+
+    def to(self, device: torch.device) -> Batch:
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "names"}
+        return replace(
+            self, **{name: t.to(device, non_blocking=True) for name, t in tensors.items()}
+        )
+
+    def seconds(self, sample_rate: int) -> float:
+        """Encoded speech in it."""
+        return float(self.lengths.sum()) / sample_rate
+
+
+class CropDataset(Dataset[Batch]):
+    """Micro-batch ``position`` of process ``rank``; crops are whole numbers of tokens.
+
+    Arguments:
+        corpus, alignments: audio and phonemes.
+        config: sizes. hop: samples of a mel frame. frame_size: samples of a token.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        alignments: Alignments,
+        config: DataConfig,
+        hop: int,
+        frame_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.corpus, self.alignments, self.config = corpus, alignments, config
+        self.hop, self.frame_size = hop, frame_size
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        tokens = max(round(config.crop_seconds * corpus.sample_rate / frame_size), 1)
+        self.crop_samples = tokens * frame_size
+        self.window_samples = int(config.window_seconds * corpus.sample_rate)
+        lengths = np.array([row.length for row in corpus.rows], dtype=np.float64)
+        self.cumulative = np.cumsum(lengths) / lengths.sum()
+        self.by_speaker: dict[str, list[int]] = defaultdict(list)
+        for i, row in enumerate(corpus.rows):
+            self.by_speaker[row.speaker].append(i)
+
+    def __getitem__(self, position: int) -> Batch:
+        share = self.config.batch_size
+        batch = self.draws(position)[self.rank * share : (self.rank + 1) * share]
+        items = [self._place(i, np.random.default_rng(key)) for i, key in batch]
+        return self._collate(items)
+
+    def draws(self, position: int) -> list[tuple[int, list[int]]]:
+        """(utterance, key of its own random numbers) of all processes' items at ``position``.
+
+        Utterances are drawn in proportion to their duration, ``pool`` batches at a time.
+        """
+        total = self.config.batch_size * self.world_size
+        pool, place = divmod(position, self.config.pool)
+        rng = np.random.default_rng([self.seed, pool])
+        drawn = np.searchsorted(self.cumulative, rng.random(total * self.config.pool))
+        drawn = drawn.clip(max=len(self.corpus.rows) - 1)
+        keyed = [(int(i), [self.seed, pool, n]) for n, i in enumerate(drawn)]
+        keyed.sort(key=lambda pair: min(self.corpus.rows[pair[0]].length, self.crop_samples))
+        batch = rng.permutation(self.config.pool)[place]
+        members = keyed[batch * total : (batch + 1) * total]
+        return [members[i] for i in rng.permutation(total)]
+
+    def _place(self, index: int, rng: np.random.Generator) -> Item:
+        row = self.corpus.rows[index]
+        spare = max(row.length - self.crop_samples, 0) // self.hop
+        start = int(rng.integers(spare + 1)) * self.hop  # labels are per hop
+        length = min(row.length - start, self.crop_samples)
+        window = self._window(index, start, length, rng)
+        gain = 10 ** (rng.uniform(-1, 1) * self.config.gain_db / 20)
+        return Item(index, start, length, *window, gain)
+
+    def _window(
+        self, index: int, start: int, length: int, rng: np.random.Generator
+    ) -> tuple[int, int, int]:
+        """A window apart from the crop: the rest of the utterance, or the speaker's others.
+
+        Of a speaker heard once and too briefly, it is the utterance itself.
+        """
+        row = self.corpus.rows[index]
+        before, after = (0, start), (start + length, row.length)
+        low, high = max(before, after, key=lambda part: part[1] - part[0])
+        others = self.by_speaker[row.speaker]
+        if high - low < self.window_samples // 2:
+            if len(others) > 1:
+                step = int(rng.integers(1, len(others)))
+                index = others[(others.index(index) + step) % len(others)]
+            low, high = 0, self.corpus.rows[index].length
+        size = min(high - low, self.window_samples)
+        return index, low + int(rng.integers(high - low - size + 1)), size
+
+    def _collate(self, items: Sequence[Item]) -> Batch:
+        tokens = -(-max(item.length for item in items) // self.frame_size)
+        longest = tokens * self.frame_size
+        widest = max(item.window_length for item in items)
+        audio = np.zeros((len(items), longest), np.float32)
+        window = np.zeros((len(items), widest), np.float32)
+        phonemes = np.full((len(items), longest // self.hop), IGNORE, np.int64)
+        for b, item in enumerate(items):
+            crop = self.corpus.crop(item.utterance, item.start, item.length)
+            audio[b, : item.length] = crop * item.gain
+            heard = self.corpus.crop(item.window_utterance, item.window_start, item.window_length)
+            window[b, : item.window_length] = heard * item.gain
+            row = self.corpus.rows[item.utterance]
+            labels = self.alignments.labels(row, item.start // self.hop, phonemes.shape[1])
+            phonemes[b, : len(labels)] = labels
+        return Batch(
+            torch.from_numpy(audio),
+            torch.tensor([item.length for item in items]),
+            torch.from_numpy(window),
+            torch.tensor([item.window_length for item in items]),
+            torch.from_numpy(phonemes),
+            [self.corpus.rows[item.utterance].audio for item in items],
+        )
+
+
+class PositionSampler:
+    """Positions from ``start`` on, without end: the trainer stops, not the data."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[int]:
+        position = self.start
+        while True:
+            yield position
+            position += 1

@@ -1,0 +1,77 @@
+"""From a configuration to data and objective."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+
+from secousti.codec import SecoustiCodec
+from train.alignment import Alignments
+from train.calibrate import calibrate, set_initial_logvar
+from train.config import Config
+from train.data import Batch, Corpus, CropDataset
+from train.objective import Objective
+from train.packed import PackedAudio
+from train.warm_start import warm_start
+
+
+def training_data(config: Config, rank: int, world_size: int) -> CropDataset:
+    """Micro-batches of process ``rank``."""
+    return _dataset(config, config.training.data.train, rank, world_size)
+
+
+def validation_batches(config: Config) -> list[Batch]:
+    """The same few for the whole run, and the same on every process."""
+    data = config.training.data
+    if not data.valid:
+        return []
+    still = replace(config.training, data=replace(data, pool=1, gain_db=0.0))
+    dataset = _dataset(replace(config, training=still), data.valid, 0, 1, seed=0)
+    return [dataset[n] for n in range(-(-config.training.run.valid_items // data.batch_size))]
+
+
+def build_objective(config: Config, data: CropDataset) -> Objective:
+    """A fresh model, or one warm-started as the configuration says; the same on every process."""
+    training = config.training
+    torch.manual_seed(training.run.seed)
+    codec = SecoustiCodec(config.codec)
+    objective = Objective(codec, training.objective)
+    if training.warm_start is not None:
+        warm_start(codec, training.warm_start)
+        return _compiled(objective, training.run.compile)
+    set_initial_logvar(codec, training.initial_logvar)
+    if training.calibrate:
+        first = _dataset(config, training.data.train, 0, 1, corpus=data.corpus)[0]
+        mel, mask, _ = objective.features(first)
+        calibrate(codec, mel, mask)
+    return _compiled(objective, training.run.compile)
+
+
+def _compiled(objective: Objective, wanted: bool) -> Objective:
+    if wanted:
+        objective.compile()
+    return objective
+
+
+def _dataset(
+    config: Config,
+    manifests: tuple[str, ...],
+    rank: int,
+    world_size: int,
+    seed: int | None = None,
+    corpus: Corpus | None = None,
+) -> CropDataset:
+    data, codec = config.training.data, config.codec
+    rate, hop = codec.mel.sample_rate, codec.mel.hop_length
+    return CropDataset(
+        corpus or PackedAudio(manifests, data.root, rate, data.cache),
+        Alignments(data.root, data.alignments, rate, hop, data.label_delay),
+        data,
+        hop,
+        hop * math.prod(codec.seanet.ratios),
+        config.training.run.seed if seed is None else seed,
+        rank,
+        world_size,
+    )
