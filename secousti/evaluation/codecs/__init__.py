@@ -1,0 +1,98 @@
+"""Every codec by name; its packages and weights are loaded when it first codes."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from secousti.errors import SecoustiError
+from secousti.evaluation.codecs.base import Bits, Codec, CodecInfo, Coded, TokenCodec
+
+__all__ = [
+    "CODECS",
+    "Bits",
+    "Codec",
+    "CodecInfo",
+    "Coded",
+    "Entry",
+    "TokenCodec",
+    "codec_class",
+    "make_codec",
+]
+
+
+class Entry(NamedTuple):
+    """Where a codec's class is, and settings its name stands for."""
+
+    target: str
+    options: dict[str, Any] = {}  # noqa: RUF012
+
+
+CODECS: dict[str, Entry] = {
+    "reference": Entry("ours:Reference"),
+    "secousti": Entry("ours:Secousti"),
+    "vocoder-copy": Entry("ours:VocoderCopy"),
+    "griffin-lim": Entry("ours:GriffinLim"),
+    "codec2-700c": Entry("classic:Codec2", {"mode": "700C"}),
+    "codec2-1200": Entry("classic:Codec2", {"mode": "1200"}),
+    "codec2-3200": Entry("classic:Codec2", {"mode": "3200"}),
+    "opus": Entry("classic:Opus"),
+    "speex": Entry("classic:Speex"),
+    "encodec": Entry("hugging_face:Encodec"),
+    "dac": Entry("hugging_face:Dac"),
+    "mimi": Entry("hugging_face:Mimi"),
+    "xcodec2": Entry("hugging_face:XCodec2"),
+    "snac": Entry("packages:Snac"),
+    "speechtokenizer": Entry("packages:SpeechTokenizer"),
+    "semanticodec": Entry("packages:SemantiCodec"),
+    "taae": Entry("packages:StableCodec"),
+    "sqcodec": Entry("packages:SqCodec"),
+    "facodec": Entry("checkouts:FaCodec"),
+    "wavtokenizer": Entry("checkouts:WavTokenizer"),
+    "wavtokenizer-75hz": Entry("checkouts:WavTokenizer75"),
+    "bigcodec": Entry("checkouts:BigCodec"),
+    "mdctcodec": Entry("checkouts:MdctCodec"),
+}
+
+
+def codec_class(name: str) -> type[Codec]:
+    """The class behind a name of ``CODECS``."""
+    module, _, attribute = CODECS[name].target.partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+
+
+def make_codec(name: str, device: str = "cpu", label: str = "", **options: Any) -> Codec:
+    """Build a codec by name. A name that is not in ``CODECS`` is one of our models.
+
+    Args:
+        label: what the report calls it; ``name`` if not given.
+        options: its settings, such as ``model="/weights"``.
+
+    Raises:
+        SecoustiError: an unknown option, or neither a codec nor a model of this name.
+    """
+    if name not in CODECS:
+        return _our_model(name, device, label, options)
+    kind = codec_class(name)
+    known = {field.name for field in fields(kind)} - {"name", "device"}
+    if unknown := set(options) - known:
+        raise SecoustiError(
+            f"the codec '{name}' has no option '{unknown.pop()}'; "
+            f"its options: {', '.join(sorted(known)) or 'none'}"
+        )
+    return kind(**{**CODECS[name].options, **options}, name=label or name, device=device)
+
+
+def _our_model(name: str, device: str, label: str, options: dict[str, Any]) -> Codec:
+    from secousti.hub.resolve import resolve
+
+    if options:
+        raise SecoustiError(f"the model '{name}' takes no options, found {', '.join(options)}")
+    try:
+        resolve(name)
+    except SecoustiError as error:
+        raise SecoustiError(
+            f"'{name}' is neither a codec ({', '.join(CODECS)}) nor a model: {error}"
+        ) from error
+    return make_codec("secousti", device, label or name, model=name)

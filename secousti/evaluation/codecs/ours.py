@@ -1,0 +1,195 @@
+"""Our own codecs through the public API, and what the vocoder alone would cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from secousti.errors import SecoustiError
+from secousti.evaluation.audio import Audio, fit
+from secousti.evaluation.codecs.base import Bits, Codec, CodecInfo, Coded, timed
+from secousti.evaluation.tokens import Codes
+
+
+@dataclass
+class Secousti(Codec):
+    """SecoustiCodec or P2PSynCodec by name, folder or Hub id."""
+
+    model: str = "mini-21hz"
+
+    @cached_property
+    def _codec(self) -> Any:
+        from secousti.hub.load import load_codec
+
+        return load_codec(self.model, device=self.device).eval()
+
+    def check(self) -> None:
+        from secousti.hub.resolve import resolve
+
+        resolve(self.model)
+
+    def versions(self) -> str:
+        return f"weights {self._codec.weight_hash[:12]}"
+
+    def info(self) -> CodecInfo:
+        codec = self._codec
+        return CodecInfo(
+            name=self.name,
+            label=self.name,
+            sample_rate=codec.sample_rate,
+            frame_rate=codec.frame_rate,
+            codebook_sizes=(codec.codebook_size,) * codec.num_codebooks,
+            parameters=sum(parameter.numel() for parameter in codec.parameters()),
+            causal=is_causal(codec),
+            latency_ms=None if codec.latency is None else 1000 * codec.latency / codec.sample_rate,
+            version=self.versions(),
+        )
+
+    def code(self, audio: Audio) -> Coded:
+        import torch
+
+        wav = torch.from_numpy(audio.samples)[None, None]
+        encoded, encode_seconds = timed(lambda: self._codec.encode(wav, sample_rate=audio.rate))
+        return self._through_file(encoded, encode_seconds)
+
+    def _through_file(self, encoded: Any, encode_seconds: float = 0.0) -> Coded:
+        """Decode what a ``.sct`` file of ``encoded`` holds, and count that file's bits."""
+        from secousti.container.encoded import codec_header, read_encoded, write_encoded
+
+        codec = self._codec
+        file = BytesIO()
+        write_encoded(file, encoded, codec_header(codec))
+        tokens, side = encoded.bits.tokens, encoded.bits.side_information
+        bits = Bits(tokens, side, container=8 * file.tell() - tokens - side)
+        file.seek(0)
+        received, _ = read_encoded(file)
+        decoded, decode_seconds = timed(lambda: codec.decode(received.to(self.device)))
+        wave = Audio(decoded[0, 0].float().cpu().numpy(), codec.sample_rate)
+        return Coded(wave, bits, streams(received), encode_seconds, decode_seconds)
+
+    def convert(self, source: Audio, voice: Audio) -> Coded:
+        """Tokens of ``source`` with the paralinguistic vector of ``voice`` (paper, Table IV).
+
+        Raises:
+            SecoustiError: this codec has no paralinguistic vector.
+        """
+        import torch
+
+        from secousti.encoded import with_voice
+
+        codec = self._codec
+        if not hasattr(codec, "convert"):
+            raise SecoustiError(f"{self.name} cannot convert voices: it has no voice vector")
+        sides = [
+            codec.encode(torch.from_numpy(side.samples)[None, None], sample_rate=side.rate)
+            for side in (source, voice)
+        ]
+        return self._through_file(with_voice(*sides))
+
+
+def streams(encoded: Any) -> list[Codes]:
+    """The id streams of the first recording of an ``Encoded``."""
+    return list(encoded.codes[0, :, : int(encoded.lengths[0])].cpu().numpy())
+
+
+def is_causal(codec: Any) -> bool:
+    """Whether one of our codecs can stream."""
+    if hasattr(codec, "causal"):
+        return bool(codec.causal)
+    return bool(codec.config.seanet.causal and codec.config.transformer.causal)
+
+
+@dataclass
+class VocoderCopy(Codec):
+    """Copy synthesis: log-mel of the recording through the model's vocoder, no tokens at all.
+
+    The ceiling of every codec that speaks through this vocoder.
+    """
+
+    model: str = "mini-21hz"
+
+    @cached_property
+    def _codec(self) -> Any:
+        from secousti.hub.load import load_codec
+
+        codec = load_codec(self.model, device=self.device).eval()
+        if getattr(codec, "vocoder", None) is None:
+            raise SecoustiError(f"the model {self.model} has no vocoder to copy through")
+        return codec
+
+    def check(self) -> None:
+        from secousti.hub.resolve import resolve
+
+        resolve(self.model)
+
+    def info(self) -> CodecInfo:
+        codec = self._codec
+        return CodecInfo(
+            name=self.name,
+            label=f"vocoder of {self.model}",
+            sample_rate=codec.sample_rate,
+            parameters=sum(parameter.numel() for parameter in codec.vocoder.parameters()),
+            version=f"weights {codec.weight_hash[:12]}",
+        )
+
+    def code(self, audio: Audio) -> Coded:
+        import torch
+
+        from secousti.streaming.chunks import in_chunks
+
+        codec = self._codec
+        samples = audio.at(codec.sample_rate)
+        with torch.inference_mode():
+            mel = codec.mel(torch.from_numpy(samples)[None].to(codec.device))
+            wav = in_chunks(codec.vocoder, mel, codec.vocoder.lookahead, codec.vocoder.silence)
+        decoded = fit(wav[0, 0].float().cpu().numpy(), len(samples))
+        return Coded(Audio(decoded, codec.sample_rate), Bits(0))
+
+
+@dataclass
+class Reference(Codec):
+    """The recording itself: the upper bound, and the recogniser's error on clean speech."""
+
+    def info(self) -> CodecInfo:
+        return CodecInfo(name=self.name, label="reference", sample_rate=0)
+
+    def code(self, audio: Audio) -> Coded:
+        return Coded(audio, Bits(16 * len(audio.samples)))
+
+
+@dataclass
+class GriffinLim(Codec):
+    """Griffin-Lim copy synthesis from the 80-band log-mel of our models: a floor for vocoders.
+
+    Attributes:
+        iterations: of the fast Griffin-Lim algorithm (Perraudin et al. 2013), phase seeded.
+    """
+
+    iterations: int = 32
+
+    def info(self) -> CodecInfo:
+        return CodecInfo(
+            name=self.name,
+            label="Griffin-Lim",
+            sample_rate=22050,
+            version=f"{self.iterations} iterations",
+        )
+
+    def code(self, audio: Audio) -> Coded:
+        import librosa
+
+        samples = audio.at(22050)
+        settings: dict[str, Any] = {"n_fft": 1024, "hop_length": 256}
+        mel = librosa.feature.melspectrogram(
+            y=samples, sr=22050, n_mels=80, fmax=8000, power=1.0, **settings
+        )
+        logs = np.log(np.maximum(mel, 1e-5))
+        magnitude = librosa.feature.inverse.mel_to_stft(
+            np.exp(logs), sr=22050, n_fft=1024, power=1.0, fmax=8000
+        )
+        wave = librosa.griffinlim(magnitude, n_iter=self.iterations, random_state=0, **settings)
+        return Coded(Audio(fit(wave.astype(np.float32), len(samples)), 22050), Bits(0))

@@ -1,0 +1,80 @@
+"""Every metric by name; a metric's packages are imported when it first scores."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields
+from typing import Any
+
+from secousti.errors import SecoustiError
+from secousti.evaluation.cache import Cache
+from secousti.evaluation.metrics.base import Metric, Requirement, Sample, Score, Undefined
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Requirement",
+    "Sample",
+    "Score",
+    "Undefined",
+    "make_metric",
+    "metric_class",
+]
+
+METRICS: dict[str, str] = {
+    "pesq": "perceptual:Pesq",
+    "pesq_nb": "perceptual:PesqNarrow",
+    "visqol": "perceptual:Visqol",
+    "stoi": "intelligibility:Stoi",
+    "estoi": "intelligibility:Estoi",
+    "speaker_similarity": "similarity:SpeakerSimilarity",
+    "emotion_similarity": "similarity:EmotionSimilarity",
+    "lsd": "distortion:LogSpectralDistance",
+    "mcd": "distortion:MelCepstralDistortion",
+    "msep": "pitch:PitchError",
+    "f0_cents": "pitch:PitchCents",
+    "vuv": "pitch:VoicingMismatch",
+    "si_sdr": "distortion:SiSdr",
+    "dnsmos": "opinion:Dnsmos",
+    "dnsmos_sig": "opinion:DnsmosSignal",
+    "dnsmos_bak": "opinion:DnsmosBackground",
+    "dnsmos_p808": "opinion:DnsmosP808",
+    "nisqa": "opinion:Nisqa",
+    "utmos": "opinion:Utmos",
+    "sigmos": "opinion:Sigmos",
+    "wer": "recognition:WordErrorRate",
+    "wer_increase": "recognition:WordErrorIncrease",
+    "dwer": "recognition:TranscriptErrorRate",
+    "cer": "recognition:CharacterErrorRate",
+    "cer_increase": "recognition:CharacterErrorIncrease",
+}
+
+
+def metric_class(name: str) -> type[Metric]:
+    """The class of the metric called ``name``.
+
+    Raises:
+        SecoustiError: no metric has this name.
+    """
+    if name not in METRICS:
+        raise SecoustiError(f"unknown metric '{name}'; known: {', '.join(METRICS)}")
+    module, _, attribute = METRICS[name].partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+
+
+def make_metric(
+    name: str, cache: Cache | None = None, device: str = "cpu", **options: Any
+) -> Metric:
+    """Build a metric; ``options`` are its settings, such as ``model="/weights"`` for ``wer``.
+
+    Raises:
+        SecoustiError: the name or an option is unknown.
+    """
+    kind = metric_class(name)
+    known = {field.name for field in fields(kind)} - {"cache", "device"}
+    if unknown := set(options) - known:
+        raise SecoustiError(
+            f"the metric '{name}' has no option '{unknown.pop()}'; "
+            f"its options: {', '.join(sorted(known)) or 'none'}"
+        )
+    return kind(**options, cache=cache or Cache(), device=device)

@@ -1,0 +1,148 @@
+"""Speech recognisers behind one interface: audio and a language in, text out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from secousti.errors import SecoustiError, require
+from secousti.evaluation.audio import Samples
+from secousti.evaluation.external import file_fingerprint, local_path
+from secousti.evaluation.metrics.base import Requirement
+
+
+@dataclass
+class Recogniser(ABC):
+    """Base: ``model`` is a local file or folder; nothing is ever downloaded."""
+
+    model: str = ""
+    device: str = "cpu"
+
+    name: ClassVar[str]
+    requires: ClassVar[tuple[Requirement, ...]]
+    languages: ClassVar[tuple[str, ...] | None] = None
+
+    def check(self) -> None:
+        """Raise a ``SecoustiError`` that says what is missing, or return."""
+        self.path()
+        for requirement in self.requires:
+            require(requirement.module, requirement.extra)
+
+    def path(self) -> Path:
+        """The local model."""
+        hint = f"a local model: --metric wer:recogniser={self.name},model=PATH"
+        return local_path(self.model, f"the recogniser {self.name}", hint)
+
+    def versions(self) -> list[str]:
+        """Package and weights."""
+        weights = f"{self.name} weights {file_fingerprint(self.path())}"
+        return [*(requirement.version() for requirement in self.requires), weights]
+
+    @abstractmethod
+    def transcribe(self, samples: Samples, language: str) -> str:
+        """Text of 16 kHz audio ``[T]``."""
+
+
+@dataclass
+class PocketSphinx(Recogniser):
+    """The offline default for English: a small model inside the package."""
+
+    name = "pocketsphinx"
+    requires = (Requirement("pocketsphinx"),)
+    languages = ("en",)
+
+    def path(self) -> Path:
+        return Path()
+
+    def versions(self) -> list[str]:
+        return [requirement.version() for requirement in self.requires]
+
+    @cached_property
+    def _decoder(self) -> Any:
+        return require("pocketsphinx", "eval").Decoder(samprate=16000, loglevel="FATAL")
+
+    def transcribe(self, samples: Samples, language: str) -> str:
+        pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+        # without this the cepstral mean of the last utterance changes the text of the next
+        self._decoder.reinit_feat()
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, full_utt=True)
+        self._decoder.end_utt()
+        found = self._decoder.hyp()
+        return found.hypstr if found else ""
+
+
+@dataclass
+class Whisper(Recogniser):
+    """openai-whisper with a local .pt file."""
+
+    name = "whisper"
+    requires = (Requirement("whisper", distribution="openai-whisper"),)
+
+    @cached_property
+    def _whisper(self) -> Any:
+        return require("whisper", "eval").load_model(str(self.path()), device=self.device)
+
+    def transcribe(self, samples: Samples, language: str) -> str:
+        found = self._whisper.transcribe(
+            samples, language=language, temperature=0.0, condition_on_previous_text=False
+        )
+        return found["text"]
+
+
+@dataclass
+class FasterWhisper(Recogniser):
+    """faster-whisper with a local CTranslate2 folder."""
+
+    name = "faster-whisper"
+    requires = (Requirement("faster_whisper", distribution="faster-whisper"),)
+
+    @cached_property
+    def _whisper(self) -> Any:
+        module = require("faster_whisper", "eval")
+        return module.WhisperModel(str(self.path()), device=self.device, local_files_only=True)
+
+    def transcribe(self, samples: Samples, language: str) -> str:
+        segments, _ = self._whisper.transcribe(
+            samples, language=language, temperature=0.0, condition_on_previous_text=False
+        )
+        return "".join(segment.text for segment in segments)
+
+
+@dataclass
+class FunAsr(Recogniser):
+    """FunASR (Paraformer, SenseVoice) with a local folder: the paper's recogniser."""
+
+    name = "funasr"
+    requires = (Requirement("funasr"),)
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        funasr = require("funasr", "eval")
+        return funasr.AutoModel(
+            model=str(self.path()), device=self.device, disable_update=True, disable_pbar=True
+        )
+
+    def transcribe(self, samples: Samples, language: str) -> str:
+        return self._pipeline.generate(input=samples, fs=16000)[0]["text"]
+
+
+RECOGNISERS: dict[str, type[Recogniser]] = {
+    kind.name: kind for kind in (PocketSphinx, Whisper, FasterWhisper, FunAsr)
+}
+
+
+def make_recogniser(name: str, model: str, device: str) -> Recogniser:
+    """The recogniser of this name.
+
+    Raises:
+        SecoustiError: the name is unknown.
+    """
+    if name not in RECOGNISERS:
+        raise SecoustiError(f"unknown recogniser '{name}'; known: {', '.join(RECOGNISERS)}")
+    return RECOGNISERS[name](model=model, device=device)
