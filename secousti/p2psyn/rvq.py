@@ -57,7 +57,7 @@ class ResidualVQ(nn.Module):
         vectors = self.vectors()
         codes = []
         for stage in range(self.num_stages if stages is None else stages):
-            tokens = self._nearest(self._inner(residual, stage), stage)
+            tokens = self.nearest(self.inner(residual, stage), stage)
             residual = residual - F.embedding(tokens, vectors[stage])
             codes.append(tokens)
         return torch.stack(codes, dim=1)
@@ -68,8 +68,8 @@ class ResidualVQ(nn.Module):
         total = torch.zeros_like(residual)
         codes, codebook_loss, commit_loss = [], residual.new_zeros(()), residual.new_zeros(())
         for stage in range(self.num_stages):
-            inner = self._inner(residual, stage)
-            tokens = self._nearest(inner, stage)
+            inner = self.inner(residual, stage)
+            tokens = self.nearest(inner, stage)
             chosen = F.embedding(tokens, self.codebooks[stage].float())
             codebook_loss = codebook_loss + F.mse_loss(chosen, inner.detach())
             commit_loss = commit_loss + F.mse_loss(inner, chosen.detach())
@@ -81,10 +81,11 @@ class ResidualVQ(nn.Module):
         vectors = total.transpose(1, 2).to(latents.dtype)
         return Quantized(vectors, torch.stack(codes, dim=1), codebook_loss, commit_loss)
 
-    def _inner(self, residual: Tensor, stage: int) -> Tensor:
+    def inner(self, residual: Tensor, stage: int) -> Tensor:
+        """What stage ``stage`` searches for, [B, L, K]: the residual, projected if so configured."""
         return self.inputs[stage](residual) if len(self.inputs) else residual
 
-    def _nearest(self, x: Tensor, stage: int) -> Tensor:
+    def nearest(self, x: Tensor, stage: int) -> Tensor:
         """Index of the nearest code vector, [B, L, K] -> int64 [B, L]."""
         codebook = self.codebooks[stage].float()
         if self.config.metric == "cosine":

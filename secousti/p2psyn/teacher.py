@@ -37,11 +37,16 @@ class Teacher(HubMixin, nn.Module):
         Audio [B, 1, T], T + coefficients a multiple of the token's samples, to (its spectrum
         [B, N, F], the decoded spectrum, the decoded audio [B, 1, T], the quantization).
         """
-        spectrum, _ = self.mdct(F.pad(audio, (0, self.mdct.size)))
-        latents, _ = self.encoder(spectrum)
+        spectrum, latents = self.analyse(audio)
         quantized = self.quantizer(latents)
         decoded, _ = self.decoder(quantized.vectors)
         return spectrum, decoded, self.to_audio(decoded), quantized
+
+    def analyse(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """Audio [B, 1, T] as in ``forward`` -> spectrum [B, N, F] and latents [B, K, L]."""
+        spectrum, _ = self.mdct(F.pad(audio, (0, self.mdct.size)))
+        latents, _ = self.encoder(spectrum)
+        return spectrum, latents
 
     def to_audio(self, spectrum: Tensor) -> Tensor:
         """Coefficients [B, N, F] -> audio [B, 1, (F - 1) * N]."""

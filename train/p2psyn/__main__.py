@@ -1,0 +1,68 @@
+"""``accelerate launch -m train.p2psyn COMMAND FILE``: the stages of P2PSynCodec's training."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from secousti.errors import SecoustiError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+File = Annotated[Path, typer.Argument(help="YAML file, see configs/p2psyn")]
+Teacher = Annotated[str | None, typer.Option(help="a saved teacher; default: the run's best")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="dotted.key=value, repeatable")]
+
+
+@app.callback()
+def about() -> None:
+    """Train and analyse P2PSynCodec: teacher, then tokens, then pseudo, then analyse."""
+
+
+@app.command()
+def teacher(file: File, set: Set = None) -> None:
+    """Stage 1: train the teacher, or resume it."""
+    from train.p2psyn.config import load
+    from train.p2psyn.teacher import train_teacher
+
+    print(train_teacher(load(file, tuple(set or ()))))
+
+
+@app.command()
+def tokens(file: File, teacher: Teacher = None, set: Set = None) -> None:
+    """Extract the teacher's tokens of the corpus, once, for stage 2."""
+    from train.p2psyn.config import load
+    from train.p2psyn.pseudo import extract_tokens
+
+    for path in extract_tokens(load(file, tuple(set or ())), teacher):
+        print(path)
+
+
+@app.command()
+def pseudo(
+    file: File,
+    teacher: Teacher = None,
+    name: Annotated[str, typer.Option(help="folder below the run's output")] = "pseudo",
+    set: Set = None,
+) -> None:
+    """Stage 2: train the pseudo VQs on the extracted tokens, or resume."""
+    from train.p2psyn.config import load
+    from train.p2psyn.pseudo import train_pseudo
+
+    print(train_pseudo(load(file, tuple(set or ())), teacher, name))
+
+
+def main() -> None:
+    """Run a command; a problem the user can act on is one sentence and exit status 1."""
+    try:
+        app()
+    except SecoustiError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""A training file of P2PSynCodec: the keys ``codec``, ``data``, ``teacher``, ``pseudo``, ``run``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from secousti.config import from_dict, merge, read_yaml
+from secousti.errors import SecoustiError
+from secousti.p2psyn.config import P2PSynConfig
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is read.
+
+    ``root``: folder that the manifests' audio paths start from. ``cache``: of packed audio.
+    ``level_db``: each crop is brought to an RMS drawn from this range of dB below full scale;
+    ``None`` leaves levels as they are (the paper names no augmentation).
+    """
+
+    root: str
+    train: tuple[str, ...]
+    valid: tuple[str, ...] = ()
+    cache: str = "cache"
+    level_db: tuple[float, ...] | None = None
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW; ``exponential`` multiplies the rate by ``decay`` every ``epoch_steps`` steps."""
+
+    steps: int = 200_000
+    lr: float = 2e-4
+    betas: tuple[float, ...] = (0.8, 0.99)
+    weight_decay: float = 0.01
+    schedule: Literal["exponential", "cosine"] = "exponential"
+    warmup_steps: int = 0
+    decay: float = 0.999
+    epoch_steps: int = 1000
+    final_lr: float = 0.0
+    clip: float | None = None
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Stage 1: losses and sizes of MDCTCodec as far as they are known.
+
+    ``segment``: samples of a crop; plus one MDCT hop it is a whole number of tokens.
+    ``mel_*``: the log-mel of the loss. ``discriminator_sizes``: MDCT coefficients of each
+    branch. ``adversarial_from``: the step at which discriminators start, ``None`` for never.
+    ``revive_every``: codebook entries unused for so many steps are set to latents of the batch
+    (0: never, as in the paper's family); at step ``codebook_init`` all of them are (-1: never).
+    """
+
+    batch_size: int = 48
+    segment: int = 7960
+    mdct_weight: float = 250.0
+    mel_weight: float = 45.0
+    adversarial_weight: float = 0.1
+    feature_weight: float = 0.1
+    codebook_weight: float = 10.0
+    commit_weight: float = 2.5
+    mel_fft: int = 1024
+    mel_hop: int = 40
+    mel_window: int = 320
+    mel_bands: int = 80
+    discriminator_sizes: tuple[int, ...] = (50, 200, 20)
+    discriminator_channels: int = 64
+    adversarial_from: int | None = 0
+    revive_every: int = 0
+    codebook_init: int = -1
+    optim: OptimConfig = field(default_factory=OptimConfig)
+
+
+@dataclass(frozen=True)
+class PseudoTrainConfig:
+    """Stage 2: cross-entropy on the teacher's tokens (the paper gives no optimiser or length).
+
+    ``free_running``: share of sequences whose earlier stages are the model's own predictions
+    instead of the teacher's tokens. ``distill_from``: a saved P2PSynCodec with the same tokens
+    (say, the non-causal one) whose logits are a second target with weight ``distill_weight``.
+    """
+
+    batch_size: int = 32
+    tokens: int = 200
+    label_smoothing: float = 0.0
+    free_running: float = 0.0
+    distill_from: str | None = None
+    distill_weight: float = 1.0
+    optim: OptimConfig = field(
+        default_factory=lambda: OptimConfig(
+            lr=1e-3, betas=(0.9, 0.999), schedule="cosine", warmup_steps=5000, clip=1.0
+        )
+    )
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where results go and how often; steps throughout."""
+
+    output: str
+    seed: int = 0
+    log_every: int = 50
+    validate_every: int = 2000
+    save_every: int = 2000
+    keep_last: int = 2
+    valid_items: int = 64
+    trackers: tuple[str, ...] = ()
+    mixed_precision: Literal["no", "bf16"] = "no"
+    device: Literal["auto", "cpu"] = "auto"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole file."""
+
+    data: DataConfig
+    run: RunConfig
+    codec: P2PSynConfig = field(default_factory=P2PSynConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    pseudo: PseudoTrainConfig = field(default_factory=PseudoTrainConfig)
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a file and its bases, then apply ``dotted.key=value`` overrides.
+
+    Raises:
+        SecoustiError: a missing file, an unknown key, a value of the wrong type, or a segment
+            that is no whole number of tokens.
+    """
+    data = read_yaml(path)
+    for override in overrides:
+        data = merge(data, _parse_override(override))
+    config = from_dict(Config, data, where=str(path))
+    hop, frame = config.codec.backbone.coefficients, config.codec.frame_size
+    if (config.teacher.segment + hop) % frame:
+        raise SecoustiError(
+            f"{path}: teacher.segment {config.teacher.segment} + {hop} is not a multiple of {frame}"
+        )
+    return config
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise SecoustiError(f"{text!r} is not of the form teacher.optim.lr=1e-4")
+    out = yaml.safe_load(value)
+    for name in reversed(key.split(".")):
+        out = {name: out}
+    merged: dict[str, Any] = out
+    return merged
