@@ -20,7 +20,7 @@ from secousti.streaming.state import State, StreamingModule, substate, tensor
 from secousti.vocoder.backbone import ConvNeXt
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.config import CausalIstftConfig
-from secousti.vocoder.pitch import PitchNet
+from secousti.vocoder.pitch import PitchNet, fundamental
 from secousti.vocoder.source import NoiseFrames, PulseTrain
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ class HarmonicHead(StreamingModule):
     def forward(  # type: ignore[override]
         self, x: Tensor, state: State | None = None, *, mel: Tensor
     ) -> tuple[tuple[Tensor, Tensor], State | None]:
-        """Features [B, T, C] and mel [B, T, n_mels] -> (complex [B, T, F], log2 f0 [B, T])."""
-        log_f0, pitch_state = self.pitch(mel, substate(state, "pitch"))
-        f0 = torch.exp2(log_f0.detach())  # the spectral losses say nothing useful about it
+        """Features [B, T, C] and mel [B, T, n_mels] -> (complex [B, T, F], pitch scores)."""
+        scores, pitch_state = self.pitch(mel, substate(state, "pitch"))
+        f0 = fundamental(scores.detach())  # the spectral losses say nothing useful about it
         excitation, pulse_state = self.pulses(f0, substate(state, "pulses"))
         noise, noise_state = self.noise(x, substate(state, "noise"))
         past = tensor(state, "excitation") if state else F.pad(excitation[:, :0], (self.overlap, 0))
@@ -133,9 +133,9 @@ class HarmonicHead(StreamingModule):
         harmonic = harmonic * torch.polar((a + base_a).clamp(max=_MAX_LOG).exp(), p)
         spectrum = harmonic + noise * (b + base_b).clamp(max=_MAX_LOG).exp()
         if pitch_state is None or pulse_state is None or noise_state is None:
-            return (spectrum, log_f0), None
+            return (spectrum, scores), None
         kept = excitation[:, excitation.shape[1] - self.overlap :]
-        return (spectrum, log_f0), {
+        return (spectrum, scores), {
             "pitch": pitch_state,
             "pulses": pulse_state,
             "noise": noise_state,
@@ -194,18 +194,18 @@ class CausalIstftVocoder(Vocoder):
     def with_pitch(
         self, mel: Tensor, state: State | None
     ) -> tuple[Tensor, Tensor | None, State | None]:
-        """``delayed``, and log2 of the fundamental in Hz [B, T] (``None`` without a source).
+        """``delayed``, and the pitch scores [B, T, bins] (``None`` without a source).
 
-        The fundamental of step t is that of the last sample its synthesis frame covers, sample
+        The pitch of step t is that of the last sample its synthesis frame covers, sample
         ``hop * (t - lookahead) + n_fft - 1`` of the aligned audio.
         """
         new: State = {}
         x = (mel - self.silence) / 4  # silence is 0, as are the states at the start of a stream
         x, backbone_state = self.backbone(x, substate(state, "backbone"))
-        log_f0: Tensor | None = None
+        scores: Tensor | None = None
         if isinstance(self.head, HarmonicHead):
             head_state = substate(state, "head")
-            (spectrum, log_f0), head_state = self.head(x.mT, head_state, mel=mel.mT)
+            (spectrum, scores), head_state = self.head(x.mT, head_state, mel=mel.mT)
             if head_state is not None:
                 new["head"] = head_state
         else:
@@ -213,5 +213,5 @@ class CausalIstftVocoder(Vocoder):
         audio, tail = self.overlap_add(spectrum, substate(state, "overlap_add"))
         audio = audio[:, None].to(mel.dtype)
         if backbone_state is None or tail is None:
-            return audio, log_f0, None
-        return audio, log_f0, {**new, "backbone": backbone_state, "overlap_add": tail}
+            return audio, scores, None
+        return audio, scores, {**new, "backbone": backbone_state, "overlap_add": tail}

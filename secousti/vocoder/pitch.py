@@ -8,13 +8,12 @@ offline result. In double precision the difference stays far below one step of t
 from __future__ import annotations
 
 from itertools import pairwise
-from math import log, log2
+from math import log2
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from secousti.audio.mel import LOG_FLOOR
 from secousti.streaming.state import State, StreamingModule, substate, tensor
 
 F0_RANGE = (55.0, 600.0)  # Hz
@@ -54,9 +53,9 @@ class WideConv(StreamingModule):
 
 
 class PitchNet(StreamingModule):
-    """Log-mel [B, T, n_mels] -> log2 of the fundamental in Hz, float64 [B, T].
+    """Log-mel [B, T, n_mels] -> scores of log-spaced fundamentals, float64 [B, T, bins].
 
-    The value is the mean of a distribution over log-spaced bins, so it has no jumps of its own.
+    Every frame is normalised first: the pattern of harmonics counts, not the level.
     """
 
     def __init__(self, n_mels: int, channels: int) -> None:
@@ -76,13 +75,30 @@ class PitchNet(StreamingModule):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         new: State = {}
-        x = (x.to(wide_dtype(x.device)) - log(LOG_FLOOR)) / 4  # silence is 0
+        x = _normalise(x.to(wide_dtype(x.device)))
         for i, conv in enumerate(self.convs):
-            x, conv_state = conv(x, substate(state, str(i)))
-            x = F.gelu(x)
+            y, conv_state = conv(x, substate(state, str(i)))
+            y = F.gelu(_normalise(y))
+            x = y if i == 0 else x + y
             if conv_state is not None:
                 new[str(i)] = conv_state
-        logits = F.linear(x, self.out.weight.to(x.dtype), self.out.bias.to(x.dtype))
-        low, high = (log2(hz) for hz in F0_RANGE)
-        octaves = torch.linspace(low, high, _BINS, dtype=x.dtype, device=x.device)
-        return logits.softmax(-1) @ octaves, None if state is None else new
+        weight, bias = self.out.weight.to(x.dtype), self.out.bias.to(x.dtype)
+        return F.linear(_normalise(x), weight, bias), None if state is None else new
+
+
+def pitch_octaves(scores: Tensor) -> Tensor:
+    """log2 of the fundamental of each of the bins, [bins], as ``scores`` are."""
+    low, high = (log2(hz) for hz in F0_RANGE)
+    return torch.linspace(low, high, _BINS, dtype=scores.dtype, device=scores.device)
+
+
+def fundamental(scores: Tensor) -> Tensor:
+    """[B, T, bins] -> Hz [B, T]: the mean of the distribution over log-spaced bins.
+
+    A mean has no jumps of its own, unlike the best bin.
+    """
+    return torch.exp2(scores.softmax(-1) @ pitch_octaves(scores))
+
+
+def _normalise(x: Tensor) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:])

@@ -48,7 +48,7 @@ class LossConfig:
 
     mel: float = 15.0
     spectral: float = 5.0
-    pitch: float = 10.0
+    pitch: float = 1.0
     adversarial: float = 1.0
     features: float = 2.0
     kind: AdversarialKind = "hinge"

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.vocoder.discriminators import Judgement
+from secousti.vocoder.pitch import pitch_octaves
 
 AdversarialKind = Literal["hinge", "least_squares"]
+_PITCH_WIDTH = 0.04  # octaves: standard deviation of a target over neighbouring bins
 
 
 class SpectralLoss(nn.Module):
@@ -43,10 +45,19 @@ class SpectralLoss(nn.Module):
         return power.clamp(min=(self.floor * n_fft / 4) ** 2).sqrt()
 
 
-def pitch_loss(log_f0: Tensor, target: Tensor, voiced: Tensor) -> Tensor:
-    """Mean error in octaves over voiced frames [B, T]; 0 when none is voiced."""
-    error = (log_f0.float() - target).abs() * voiced
-    return error.sum() / voiced.sum().clamp(min=1)
+def pitch_loss(scores: Tensor, target: Tensor, voiced: Tensor) -> Tensor:
+    """Cross-entropy to bins around the target, plus the error of the mean in octaves.
+
+    Arguments:
+        scores: [B, T, bins]. target: log2 of Hz [B, T]. voiced: bool [B, T]; others do not count.
+    """
+    scores = scores.float()
+    octaves = pitch_octaves(scores)
+    log_chances = scores.log_softmax(-1)
+    near = torch.softmax(-0.5 * ((octaves - target[..., None]) / _PITCH_WIDTH).square(), dim=-1)
+    error = (log_chances.exp() @ octaves - target).abs()
+    loss = (error - (near * log_chances).sum(-1)) * voiced
+    return loss.sum() / voiced.sum().clamp(min=1)
 
 
 def discriminator_loss(

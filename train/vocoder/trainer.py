@@ -49,13 +49,13 @@ class Speaker(nn.Module):
         self.vocoder = vocoder
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Also log2 of the fundamental at every step, of a vocoder that predicts one."""
-        log_f0 = None
+        """Also the pitch scores of every step, of a vocoder that has them."""
+        scores = None
         if isinstance(self.vocoder, CausalIstftVocoder):
-            audio, log_f0, _ = self.vocoder.with_pitch(mel, None)
+            audio, scores, _ = self.vocoder.with_pitch(mel, None)
         else:
             audio, _ = self.vocoder.delayed(mel, None)
-        return audio[:, 0, self.vocoder.delay :], log_f0
+        return audio[:, 0, self.vocoder.delay :], scores
 
 
 class Trainer:
@@ -149,11 +149,11 @@ class Trainer:
         target = self.layout.spoken(crops)
         self._set_rates()
         with self.accelerator.autocast():
-            output, log_f0 = self.speaker(mel)
+            output, scores = self.speaker(mel)
         output = output.float()
         losses = self._spectral_losses(output, target)
-        if log_f0 is not None:
-            losses["pitch"] = self._pitch_loss(log_f0, crops)
+        if scores is not None:
+            losses["pitch"] = self._pitch_loss(scores, crops)
         if self._adversarial:
             losses |= self._adversarial_losses(output, target)
         weights = self.settings.loss
@@ -175,12 +175,12 @@ class Trainer:
             "spectral": self.spectral(output, target),
         }
 
-    def _pitch_loss(self, log_f0: Tensor, crops: Tensor) -> Tensor:
+    def _pitch_loss(self, scores: Tensor, crops: Tensor) -> Tensor:
         vocoder = self.vocoder
         assert isinstance(vocoder, CausalIstftVocoder)
         starts = self.layout.pitch_starts(vocoder.config.n_fft - 1 - vocoder.delay)
         wanted, voiced = yin(crops, starts, vocoder.sample_rate)
-        return pitch_loss(log_f0, wanted, voiced)
+        return pitch_loss(scores, wanted, voiced)
 
     def _adversarial_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Train the judges on a random stretch, then hear what they say of the output."""
@@ -265,11 +265,11 @@ class Trainer:
         if not self.accelerator.is_main_process or not self.rows:
             return
         self.ema.eval()
-        scores = score_copies(self.ema.vocoder, self.mel, self.valid, self.rows, self.decode)
+        quality = score_copies(self.ema.vocoder, self.mel, self.valid, self.rows, self.decode)
         self.seconds = time.monotonic() - self.clock
         row = {"step": self.step, "seconds": round(self.seconds, 1)}
-        self.scores_file.write({**row, **{k: round(v, 4) for k, v in scores.items()}})
-        self.accelerator.print(f"step {self.step}: {scores}")
+        self.scores_file.write({**row, **{k: round(v, 4) for k, v in quality.items()}})
+        self.accelerator.print(f"step {self.step}: {quality}")
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
