@@ -1,0 +1,111 @@
+"""Between ``.sct`` files and :class:`secousti.Encoded`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import torch
+
+from secousti.container.errors import ContainerError
+from secousti.container.events import End, Tokens, Voice
+from secousti.container.header import Header
+from secousti.container.reader import Reader
+from secousti.container.writer import Writer
+from secousti.encoded import Encoded
+from secousti.paralinguistic.wire import dequantize, quantize
+
+if TYPE_CHECKING:
+    from secousti.codec import SecoustiCodec
+    from secousti.p2psyn.codec import P2PSynCodec
+
+
+def codec_header(codec: SecoustiCodec | P2PSynCodec, **changes: Any) -> Header:
+    """The header of files that ``codec`` makes; ``changes`` are fields of ``Header``."""
+    quantizer = getattr(codec, "quantizer", None) if changes.get("payload") == "entropy" else None
+    voice = getattr(codec.config, "paralinguistic", None)
+    fields: dict[str, Any] = {
+        "model": codec.model_id,
+        "weights": codec.weight_hash,
+        "sample_rate": codec.sample_rate,
+        "frame_size": codec.frame_size,
+        "codebook_size": codec.codebook_size,
+        "num_codebooks": codec.num_codebooks,
+        "levels": tuple(int(level) for level in getattr(quantizer, "levels", ())),
+        "paralinguistic": 0 if voice is None else voice.hidden_size,
+    }
+    return Header(**{**fields, **changes})
+
+
+def check_codec(header: Header, codec: SecoustiCodec | P2PSynCodec, name: str) -> None:
+    """Tokens mean nothing to other weights than those that made them.
+
+    Raises:
+        ContainerError: ``codec`` is not the one that made the file ``name``.
+    """
+    if header.weights != codec.weight_hash:
+        raise ContainerError(
+            f"{name} was made by the model {header.model!r} (weights {header.weights}), not by "
+            f"{codec.model_id!r} (weights {codec.weight_hash}): name the right one with --model"
+        )
+    for field in ("sample_rate", "frame_size", "codebook_size", "num_codebooks"):
+        if getattr(header, field) != getattr(codec, field):
+            raise ContainerError(
+                f"{name} says {field} {getattr(header, field)}, its model {getattr(codec, field)}"
+            )
+
+
+def write_encoded(
+    file: BinaryIO, encoded: Encoded, header: Header, source_num_samples: int = 0
+) -> Writer:
+    """Write one recording (a batch of one) as a whole ``.sct`` file.
+
+    Returns the writer, whose ``bits`` account for every bit.
+    """
+    if len(encoded) != 1:
+        raise ContainerError(f"a .sct file holds one recording, found a batch of {len(encoded)}")
+    row = encoded[0]
+    writer = Writer(file, header)
+    if row.paralinguistic is not None:
+        writer.write_voice(quantize(row.paralinguistic[0]).cpu().numpy())
+    writer.write(row.codes[0].cpu().numpy())
+    writer.finish(int(row.num_samples[0]), source_num_samples)
+    return writer
+
+
+def read_encoded(file: BinaryIO, name: str = "the file") -> tuple[Encoded, Header]:
+    """A whole ``.sct`` file as a batch of one; of several voices the last, best known one.
+
+    Raises:
+        ContainerError: anything wrong with the file, also that it is cut short.
+    """
+    reader = Reader(file, name)
+    events = list(reader)
+    runs = [event.codes for event in events if isinstance(event, Tokens)]
+    codes = np.concatenate([np.zeros((reader.header.num_codebooks, 0), np.int64), *runs], axis=1)
+    voices = [event for event in events if isinstance(event, Voice)]
+    end = events[-1]
+    assert isinstance(end, End)
+    return (
+        Encoded(
+            codes=torch.from_numpy(codes)[None],
+            lengths=torch.tensor([codes.shape[1]]),
+            num_samples=torch.tensor([end.num_samples]),
+            sample_rate=reader.header.sample_rate,
+            codebook_size=reader.header.codebook_size,
+            paralinguistic=voice_vector(voices[-1]) if voices else None,
+        ),
+        reader.header,
+    )
+
+
+def voice_vector(voice: Voice) -> torch.Tensor:
+    """float32 [1, N] in [-1, 1]."""
+    return dequantize(torch.from_numpy(voice.codes.copy()))[None]
+
+
+def load_encoded(path: str | Path) -> Encoded:
+    """``read_encoded`` of a path."""
+    with open(path, "rb") as file:
+        return read_encoded(file, str(path))[0]

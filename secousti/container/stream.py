@@ -1,0 +1,30 @@
+"""Exact reads from any binary file object: files, pipes, sockets."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from secousti.container.errors import TruncatedError
+
+
+def read_up_to(file: BinaryIO, size: int) -> bytes:
+    """``size`` bytes, fewer only at the end of the file. Raw pipes may return short reads."""
+    data = file.read(size)
+    while 0 < len(data) < size:
+        more = file.read(size - len(data))
+        if not more:
+            break
+        data += more
+    return data or b""
+
+
+def read_exactly(file: BinaryIO, size: int, what: str) -> bytes:
+    """Exactly ``size`` bytes.
+
+    Raises:
+        TruncatedError: the file ends inside ``what``.
+    """
+    data = read_up_to(file, size)
+    if len(data) < size:
+        raise TruncatedError(f"it ends inside {what}")
+    return data
