@@ -1,0 +1,1 @@
+"""Text for training and alignment: phonemes of English and Mandarin, and their place in time."""
