@@ -1,0 +1,162 @@
+"""The codec's contracts: lengths, padding, decode modes, files, exchangeable pseudo VQs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from secousti import SecoustiError, load_codec
+from secousti.p2psyn import codec as codec_module
+from secousti.p2psyn.codec import P2PSynCodec
+from secousti.p2psyn.modes import STAGE_MODES
+from secousti.p2psyn.rvq import lookup
+from tests.p2psyn.toy import tiny_causal_config, toy_codec
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("samples", [1, 39, 40, 41, 279, 280, 281, 16000])
+def test_length_in_is_length_out(causal: bool, samples: int) -> None:
+    codec = toy_codec(causal)
+    encoded = codec.encode(torch.randn(samples) * 0.1)
+    assert codec.decode(encoded).shape == (1, 1, samples)
+    # every sample needs its MDCT frame and the one after: 1 s is 401 frames, 51 tokens, 510 bits
+    assert int(encoded.lengths) == -(-(-(-samples // 40) + 1) // 8)
+    assert encoded.bits.total == 10 / 2 * int(encoded.lengths)  # 32 entries: 5 bits
+
+
+def test_bits_of_the_real_size() -> None:
+    from secousti.p2psyn.config import BackboneConfig, P2PSynConfig, PseudoConfig
+
+    small = BackboneConfig(channels=8, hidden=8, encoder_blocks=1, decoder_blocks=1)
+    codec = P2PSynCodec(P2PSynConfig(backbone=small, pseudo=PseudoConfig(channels=8, heads=2)))
+    assert codec.encode(torch.randn(16000)).bits.total == 510
+    assert codec.encode(torch.randn(16000)).codes.shape == (1, 1, 51)
+    assert codec.encode(torch.randn(16000), stages="all").codes.shape == (1, 4, 51)
+
+
+@pytest.mark.parametrize(("causal", "lookahead"), [(False, 0), (True, 0), (True, 2)])
+@pytest.mark.parametrize("mode", ["all", "plain", "oracle", "expected"])
+def test_batch_is_single(causal: bool, lookahead: int, mode: str, speech: torch.Tensor) -> None:
+    codec = toy_codec(causal, lookahead)
+    rows = [speech[:9000], speech[5000:8210], speech[:41]]
+    together = codec.encode(rows, stages="all")
+    sound = codec.decode(together, mode=mode)
+    for i, row in enumerate(rows):
+        alone = codec.encode(row, stages="all")
+        assert torch.equal(together[i].codes, alone.codes)
+        heard = codec.decode(alone, mode=mode)[0, 0]
+        torch.testing.assert_close(sound[i, 0, : len(row)], heard, atol=1e-5, rtol=1e-4)
+        assert not sound[i, 0, len(row) :].any()
+
+
+def test_every_mode_is_repeatable_and_different(speech: torch.Tensor) -> None:
+    codec = toy_codec()
+    encoded = codec.encode(speech, stages="all")
+    sounds = {}
+    for mode in STAGE_MODES:
+        sounds[mode] = codec.decode(encoded, mode=mode)
+        torch.manual_seed(len(sounds))  # the global generator plays no part
+        assert torch.equal(sounds[mode], codec.decode(encoded, mode=mode))
+    names = list(sounds)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            assert not torch.allclose(sounds[a], sounds[b], atol=1e-6), (a, b)
+    assert torch.equal(sounds["argmax"], codec.decode(encoded, mode="all"))
+    assert torch.equal(sounds["drop"], codec.decode(encoded, mode="plain"))
+    mixed = codec.decode(encoded, mode=["oracle", "drop"])
+    assert not torch.allclose(mixed, sounds["oracle"], atol=1e-6)
+
+
+def test_plain_and_oracle_are_sums_of_code_vectors(speech: torch.Tensor) -> None:
+    codec = toy_codec()
+    vectors = codec.teacher.quantizer.vectors()
+    codes = codec.encode(speech, stages="all").codes
+    plain = codec.pseudo(codes[:, :1], vectors, "plain")[0]
+    torch.testing.assert_close(plain, lookup(vectors[:1], codes[:, :1]))
+    oracle = codec.pseudo(codes, vectors, "oracle")[0]
+    torch.testing.assert_close(oracle, lookup(vectors, codes))
+    predicted = codec.pseudo.predict(codes[:, :1], vectors)
+    chained = codec.pseudo(codes[:, :1], vectors, "all")[0]
+    torch.testing.assert_close(chained, lookup(vectors, predicted), atol=1e-5, rtol=1e-4)
+
+
+def test_cold_sampling_is_argmax(speech: torch.Tensor) -> None:
+    codec = toy_codec()
+    encoded = codec.encode(speech)
+    cold = codec.decode(encoded, mode="sample", temperature=1e-4)
+    torch.testing.assert_close(cold, codec.decode(encoded), atol=1e-5, rtol=1e-4)
+
+
+def test_mistakes_are_named(speech: torch.Tensor) -> None:
+    codec = toy_codec()
+    encoded = codec.encode(speech)
+    with pytest.raises(SecoustiError, match="unknown decode mode 'best'"):
+        codec.decode(encoded, mode="best")
+    with pytest.raises(SecoustiError, match="oracle"):
+        codec.decode(encoded, mode="oracle")
+    with pytest.raises(SecoustiError, match="2 pseudo stages"):
+        codec.decode(encoded, mode=["all"])
+    with pytest.raises(SecoustiError, match=r"0\.\.31"):
+        codec.check_codes(torch.tensor([[[32]]]))
+
+
+def test_training_mode_changes_nothing(speech: torch.Tensor) -> None:
+    codec = toy_codec()
+    want = codec.decode(codec.encode(speech))
+    codec.train()
+    assert torch.equal(codec.decode(codec.encode(speech)), want)
+    assert codec.training
+    assert all(m.training for m in codec.modules())
+
+
+def test_save_load_and_dispatch(tmp_path: Path, speech: torch.Tensor) -> None:
+    codec = toy_codec(causal=True)
+    codec.save_pretrained(tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["codec"] == "p2psyn"
+    again = load_codec(tmp_path / "model")
+    assert isinstance(again, P2PSynCodec)
+    assert again.weight_hash == codec.weight_hash
+    encoded = again.encode(speech)
+    assert torch.equal(encoded.codes, codec.encode(speech).codes)
+    assert torch.equal(again.decode(encoded), codec.decode(encoded))
+
+
+def test_a_receiver_may_use_other_pseudo_vqs(speech: torch.Tensor) -> None:
+    """A causal sender; the receiver predicts with a bidirectional network on the same tokens."""
+    from dataclasses import replace
+
+    sender, other = toy_codec(causal=True), toy_codec(causal=True, seed=5)
+    receiver = P2PSynCodec(replace(tiny_causal_config(), pseudo=toy_codec().config.pseudo)).eval()
+    receiver.teacher.load_state_dict(sender.teacher.state_dict())
+    encoded = sender.encode(speech)
+    before = sender.decode(encoded)
+    sender.use_pseudo(receiver)
+    assert not sender.causal
+    assert sender.latency is None
+    assert torch.equal(sender.decode(encoded), receiver.decode(encoded))
+    assert not torch.allclose(before, sender.decode(encoded), atol=1e-6)
+    with pytest.raises(SecoustiError, match="do not fit"):
+        sender.use_pseudo(other)
+
+
+def test_long_recordings_go_through_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = toy_codec()
+    audio = torch.randn(40 * 320) * 0.1
+    monkeypatch.setattr(codec_module, "_PIECE", 20)
+    monkeypatch.setattr(codec_module, "_CONTEXT", 6)
+    alone = codec.encode(audio)
+    pair = codec.encode([audio[:4000], audio])
+    assert torch.equal(pair[1].codes, alone.codes)
+    assert torch.equal(pair[0].codes, codec.encode(audio[:4000]).codes)
+    assert codec.decode(alone).shape[-1] == len(audio)
+    torch.testing.assert_close(codec.decode(pair)[1], codec.decode(alone)[0])
+
+
+def test_other_rates_and_shapes(speech: torch.Tensor) -> None:
+    codec = toy_codec()
+    encoded = codec.encode(speech[None, None].expand(2, 2, -1), sample_rate=8000)
+    assert encoded.num_samples.tolist() == [64000, 64000]
+    assert codec.decode(encoded, sample_rate=8000).shape == (2, 1, 32000)
