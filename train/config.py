@@ -6,7 +6,7 @@ name a ``base`` file and change a few lines of it; that is all an ablation is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,13 +166,16 @@ class Config:
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
     """Read a file and its bases, then apply ``dotted.key=value`` overrides.
 
+    The codec comes without its vocoder, which is trained apart (``python -m train.vocoder``).
+
     Raises:
         SecoustiError: a missing file, an unknown key or a value of the wrong type.
     """
     data = read_yaml(path)
     for override in overrides:
         data = merge(data, _parse_override(override))
-    return from_dict(Config, data, where=str(path))
+    config = from_dict(Config, data, where=str(path))
+    return replace(config, codec=replace(config.codec, vocoder=None))
 
 
 def _parse_override(text: str) -> dict[str, Any]:

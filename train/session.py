@@ -120,9 +120,9 @@ class Session:
 
     # ---------------------------------------------------------------- to and from the disk
     def collect(self) -> dict[str, Any]:
-        """Everything ``write`` needs, whole, on every process (all must call it)."""
-        with self.averaged():
-            average = get_model_state_dict(self.model, options=_WHOLE)
+        """Everything ``write_session`` needs, whole, on every process (all must call it)."""
+        with self.averaged():  # a copy: on a CPU the state dict is the weights themselves
+            average = _plain(get_model_state_dict(self.model, options=_WHOLE))
         return {
             "weights": get_model_state_dict(self.model, options=_WHOLE),
             "average": average if self.average is not None else None,

@@ -121,7 +121,7 @@ def test_memory_grows_with_n_not_with_its_square():
 
 def _two_processes(rank, address, results):
     dist.init_process_group("gloo", init_method=f"file://{address}", rank=rank, world_size=2)
-    s, p, scale = pairs(21, seed=5)
+    s, p, _ = pairs(21, seed=5)
     own = slice(0, 8) if rank == 0 else slice(8, 21)  # unequal shares
     parts = [s[own].detach().requires_grad_(), p[own].detach().requires_grad_()]
     loss = FrameContrastiveLoss(temperature=1 / 14.0, tile=5, gather=True)
