@@ -1,0 +1,191 @@
+"""HiFT, the vocoder of the released models (release, section 10): sines, HiFi-GAN, inverse STFT.
+
+The release draws initial phases and noise anew at every call; here both follow from a seed and
+the position in the stream. As a stream the phases of the sines are carried, and every layer that
+looks ahead answers late: together ``lookahead`` mel frames.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from secousti.errors import SecoustiError
+from secousti.streaming.state import State, tensor
+from secousti.vocoder.base import Vocoder
+from secousti.vocoder.config import HiftConfig
+from secousti.vocoder.hift_source import F0Predictor, SineSource
+from secousti.vocoder.release import load_folded
+from secousti.vocoder.timed import (
+    DelayLine,
+    PartRunner,
+    ResidualUnit,
+    Timed,
+    TimedConv1d,
+    TimedConvTranspose1d,
+    UnitMean,
+    add,
+    init_parts,
+    late,
+    leaky_relu,
+)
+from secousti.vocoder.timed_stft import MirrorShift, TimedIstft, TimedStft
+
+if TYPE_CHECKING:
+    from secousti.config import MelConfig
+
+
+class Snake(nn.Module):
+    """x + sin^2(a x) / a with one a per channel (Ziyin et al. 2020)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, T] -> [B, C, T]."""
+        alpha = self.alpha[:, None]
+        return x + torch.sin(alpha * x).square() / (alpha + 1e-9)
+
+
+class HiftVocoder(Vocoder):
+    """Log-mel -> audio through a spectrum of 9 bins at a hop of 4 samples.
+
+    The offline result is the release's, given its phases and noise, wherever the ``lookahead``
+    frames of silence that stand after the end are out of reach; ``generate`` is the release's
+    to the end.
+    """
+
+    def __init__(self, config: HiftConfig, mel: MelConfig) -> None:
+        if prod(config.upsample_rates) * config.hop != mel.hop_length:
+            raise SecoustiError(
+                f"hift upsample_rates {list(config.upsample_rates)} and hop {config.hop} must "
+                f"multiply to the hop {mel.hop_length} of the mel frames"
+            )
+        super().__init__(mel, 0)
+        self.config = config
+        self.f0_predictor = F0Predictor(mel.n_mels, config.f0_channels)
+        self.m_source = SineSource(config, mel)
+        self.stft = TimedStft(config.n_fft, config.hop)
+        self.conv_pre = TimedConv1d(mel.n_mels, config.channels, 7)
+        self._build_stages()
+        self._build_waits()
+
+    def _build_stages(self) -> None:
+        config, channels = self.config, self.config.channels
+        self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
+        self.source_downs, self.source_resblocks = nn.ModuleList(), nn.ModuleList()
+        means = []
+        stride = prod(config.upsample_rates)
+        sizes = (config.upsample_rates, config.upsample_kernel_sizes, config.source_kernel_sizes)
+        for rate, kernel, source_kernel in zip(*sizes, strict=True):
+            self.ups.append(TimedConvTranspose1d(channels, channels // 2, kernel, rate))
+            channels, stride = channels // 2, stride // rate
+            down_kernel = 2 * stride if stride > 1 else 1
+            down = TimedConv1d(config.n_fft + 2, channels, down_kernel, stride)
+            dilations = config.resblock_dilations
+            self.source_downs.append(down)
+            self.source_resblocks.append(ResidualUnit(channels, source_kernel, dilations, Snake))
+            units = [
+                ResidualUnit(channels, k, dilations, Snake) for k in config.resblock_kernel_sizes
+            ]
+            self.resblocks.extend(units)
+            means.append(UnitMean(units, channels))
+        self.means = nn.ModuleList(means)
+        self.shift = MirrorShift(channels)
+        self.conv_post = TimedConv1d(channels, config.n_fft + 2, 7)
+        self.istft = TimedIstft(config.n_fft, config.hop)
+
+    def _build_waits(self) -> None:
+        """Delays that make the two branches meet, and the output a whole number of frames late."""
+        config = self.config
+        source_lag = prod(config.upsample_rates) * self.f0_predictor.lag + self.stft.lag
+        self.source_waits, self.waits = nn.ModuleList(), nn.ModuleList()
+        lag = self.conv_pre.lag
+        last = len(self.ups) - 1
+        for i, up in enumerate(self.ups):
+            down, unit, mean = self.source_downs[i], self.source_resblocks[i], self.means[i]
+            stride, channels = down.stride[0], down.out_channels
+            lag = lag * up.stride[0] + up.lag + (self.shift.lag if i == last else 0)
+            # The earlier branch waits. A strided layer starts at multiples of its stride.
+            wait = max(lag - down.lag - unit.lag, 0) * stride - source_lag
+            wait = max(wait, 0) + -(source_lag + max(wait, 0)) % stride
+            branch = (source_lag + wait) // stride + down.lag + unit.lag
+            self.source_waits.append(DelayLine(config.n_fft + 2, wait))
+            self.waits.append(DelayLine(channels, branch - lag))
+            lag = branch + mean.lag
+        lag = (lag + self.conv_post.lag) * config.hop + self.istft.lag
+        self.lookahead = -(-lag // self.hop_length)
+        self.last = DelayLine(1, self.delay - lag)
+
+    def _parts(self) -> dict[str, nn.Module]:
+        lists = {
+            "up": self.ups,
+            "wait": self.waits,
+            "source_wait": self.source_waits,
+            "down": self.source_downs,
+            "source_unit": self.source_resblocks,
+            "mean": self.means,
+        }
+        single = {
+            "f0": self.f0_predictor,
+            "source": self.m_source,
+            "stft": self.stft,
+            "pre": self.conv_pre,
+            "shift": self.shift,
+            "post": self.conv_post,
+            "istft": self.istft,
+            "last": self.last,
+        }
+        numbered = {f"{name}{i}": p for name, parts in lists.items() for i, p in enumerate(parts)}
+        return {**single, **numbered}
+
+    def init_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        position = torch.zeros(batch_size, dtype=torch.int64, device=device)
+        return {**init_parts(self._parts(), batch_size, device), "position": position}
+
+    def delayed(self, mel: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+        if state is None:
+            return late(self.generate(mel), self.delay), None
+        position = tensor(state, "position")
+        run = PartRunner(self._parts(), state)
+        x = Timed(mel, position)
+        audio = self._filter(run, x, run("source", run("f0", x)))
+        return audio, {**(run.new_state() or {}), "position": position + mel.shape[-1]}
+
+    def generate(self, mel: Tensor, source: Tensor | None = None) -> Tensor:
+        """[B, n_mels, T] -> [B, 1, hop * T] with the release's padding at both ends.
+
+        ``source`` [B, 1, hop * T] replaces the excitation that the mel itself gives.
+        """
+        run, x = PartRunner(self._parts(), None), Timed(mel)
+        excitation = run("source", run("f0", x)) if source is None else Timed(source)
+        return self._filter(run, x, excitation)
+
+    def _filter(self, run: PartRunner, x: Timed, source: Timed) -> Tensor:
+        spectra = run("stft", source)
+        x = run("pre", x)
+        last = len(self.ups) - 1
+        for i in range(len(self.ups)):
+            x = run(f"up{i}", x.map(leaky_relu(0.1)))
+            if i == last:
+                x = run("shift", x)
+            branch = run(f"down{i}", run(f"source_wait{i}", spectra))
+            x = add(run(f"wait{i}", x), run(f"source_unit{i}", branch))
+            x = run(f"mean{i}", x)
+        x = run("istft", run("post", x.map(leaky_relu(0.01))))
+        limit = self.config.audio_limit
+        return run("last", x.map(lambda audio: audio.clamp(-limit, limit))).values
+
+    def load_release_state(self, tensors: dict[str, Tensor]) -> None:
+        """Fill from a released HiFT state dict (weight normalisation as parametrizations).
+
+        Raises:
+            SecoustiError: missing or unexpected keys, or other sizes; every key is named.
+        """
+        load_folded(self, tensors, "HiFT")
