@@ -24,8 +24,14 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "encode": Entry("Speech and tokens", "secousti.cli.encode"),
+    "decode": Entry("Speech and tokens", "secousti.cli.decode"),
+    "convert": Entry("Speech and tokens", "secousti.cli.convert"),
+    "roundtrip": Entry("Speech and tokens", "secousti.cli.roundtrip"),
+    "info": Entry("Speech and tokens", "secousti.cli.info"),
     "models": Entry("Models", "secousti.cli.models"),
     "import-release": Entry("Models", "secousti.cli.import_release"),
+    "eval": Entry("Research", "secousti.cli.eval"),
 }
 
 

@@ -31,6 +31,15 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON, atomically."""
+
+    def write(name: Path) -> None:
+        name.write_text(json.dumps(value))
+
+    write_atomically(path, write)
+
+
 @dataclass
 class Cache:
     """JSON values and binary files by content; ``directory=None`` remembers in memory only."""
@@ -60,9 +69,5 @@ class Cache:
             return json.loads(path.read_text())
         except (OSError, ValueError):
             value = make()
-            write_atomically(path, lambda name: _write_json(name, value))
+            write_json(path, value)
             return value
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value))

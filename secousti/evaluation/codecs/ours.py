@@ -160,6 +160,10 @@ class Reference(Codec):
     def code(self, audio: Audio) -> Coded:
         return Coded(audio, Bits(16 * len(audio.samples)))
 
+    def convert(self, source: Audio, voice: Audio) -> Coded:
+        """The source as it is: what conversion starts from."""
+        return self.code(source)
+
 
 @dataclass
 class GriffinLim(Codec):

@@ -1,0 +1,169 @@
+"""Recordings to evaluate on: a folder, a manifest, LibriTTS test-clean, AISHELL-3 test."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from secousti.errors import SecoustiError
+
+Kind = Literal["auto", "folder", "manifest", "libritts", "aishell3"]
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf"}
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording. ``phones`` are (start s, end s, label) where an alignment is known."""
+
+    id: str
+    path: Path
+    speaker: str
+    language: str = "en"
+    text: str | None = None
+    emotion: str | None = None
+    phones: tuple[tuple[float, float, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which recordings a suite runs on.
+
+    Attributes:
+        path: folder or manifest; ``$NAME`` stands for an environment variable.
+        kind: what lies there; ``auto`` looks.
+        limit: how many utterances, spread evenly over the speakers; all if not given.
+        seed: of that choice.
+        language: of recordings whose language is not written down.
+        keep: use only rows of a manifest that agree, e.g. ``{language: en}``.
+    """
+
+    path: str = ""
+    kind: Kind = "auto"
+    limit: int | None = None
+    seed: int = 0
+    language: str = "en"
+    keep: dict[str, Any] = field(default_factory=dict)
+
+
+def load_dataset(config: DataConfig) -> list[Utterance]:
+    """The chosen utterances, in a fixed order.
+
+    Raises:
+        SecoustiError: nothing is there, or no utterance is left.
+    """
+    path = _locate(config.path)
+    kind = _guess(path) if config.kind == "auto" else config.kind
+    found = sorted(READERS[kind](path, config), key=lambda utterance: utterance.id)
+    if not found:
+        raise SecoustiError(f"no recordings were found in {path} (read as {kind})")
+    return choose(found, config.limit, config.seed)
+
+
+def choose(utterances: list[Utterance], limit: int | None, seed: int) -> list[Utterance]:
+    """At most ``limit`` utterances: one of every speaker in turn, each speaker's shuffled."""
+    if limit is None or limit >= len(utterances):
+        return utterances
+    by_speaker: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        by_speaker[utterance.speaker].append(utterance)
+    rng = random.Random(seed)
+    for own in by_speaker.values():
+        rng.shuffle(own)
+    rounds = max(len(own) for own in by_speaker.values())
+    turns = [own[k] for k in range(rounds) for own in by_speaker.values() if k < len(own)]
+    return sorted(turns[:limit], key=lambda utterance: utterance.id)
+
+
+def _locate(written: str) -> Path:
+    path = Path(os.path.expandvars(written)).expanduser()
+    if not written or "$" in str(path):
+        missing = f"set {written.split('/')[0].lstrip('$')}, or " if "$" in written else ""
+        raise SecoustiError(
+            f"the suite needs recordings: {missing}name a folder or a manifest with --data"
+        )
+    if not path.exists():
+        raise SecoustiError(f"there are no recordings at {path}: name others with --data")
+    return path
+
+
+def _guess(path: Path) -> Kind:
+    if path.is_file():
+        return "manifest"
+    if (path / "content.txt").is_file():
+        return "aishell3"
+    return "libritts" if next(path.rglob("*.normalized.txt"), None) else "folder"
+
+
+def _folder(path: Path, config: DataConfig) -> Iterator[Utterance]:
+    """Any tree of recordings; a recording's folder is its speaker, ``x.txt`` its text."""
+    for audio in path.rglob("*"):
+        if audio.suffix.lower() in SUFFIXES:
+            name = str(audio.relative_to(path).with_suffix(""))
+            speaker = audio.parent.name if audio.parent != path else name
+            text = _text(audio.with_suffix(".txt"))
+            yield Utterance(name, audio, speaker, config.language, text)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def _manifest(path: Path, config: DataConfig) -> Iterator[Utterance]:
+    """JSON Lines with ``audio`` and, where known, speaker, language, text, emotion, phones."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            audio = str(row["audio"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SecoustiError(
+                f"{path}, line {number}: expected a JSON object with 'audio' ({error})"
+            ) from error
+        if all(row.get(key) == value for key, value in config.keep.items()):
+            yield _from_row(path, row, audio, config)
+
+
+def _from_row(path: Path, row: dict[str, Any], audio: str, config: DataConfig) -> Utterance:
+    phones = row.get("phones")
+    intervals = tuple(map(tuple, phones)) if isinstance(phones, list) else ()
+    return Utterance(
+        id=str(row.get("id") or os.path.splitext(audio)[0]),
+        path=path.parent / audio,
+        speaker=str(row.get("speaker") or audio),
+        language=str(row.get("language") or config.language),
+        text=row.get("text"),
+        emotion=row.get("emotion"),
+        phones=intervals,
+    )
+
+
+def _libritts(path: Path, config: DataConfig) -> Iterator[Utterance]:
+    """LibriTTS: ``speaker/chapter/name.wav`` beside ``name.normalized.txt`` (Zen et al. 2019)."""
+    for audio in path.rglob("*.wav"):
+        text = _text(audio.with_suffix(".normalized.txt"))
+        yield Utterance(audio.stem, audio, audio.stem.split("_")[0], "en", text)
+
+
+def _aishell3(path: Path, config: DataConfig) -> Iterator[Utterance]:
+    """AISHELL-3 test: ``wav/SPEAKER/name.wav``, hanzi and pinyin in turn in ``content.txt``."""
+    for line in (path / "content.txt").read_text(encoding="utf-8").splitlines():
+        name, _, content = line.partition("\t")
+        if name.strip():
+            audio = path / "wav" / name[:7] / name
+            text = "".join(content.split()[::2])
+            yield Utterance(Path(name).stem, audio, name[:7], "zh", text)
+
+
+READERS: dict[str, Callable[[Path, DataConfig], Iterator[Utterance]]] = {
+    "folder": _folder,
+    "manifest": _manifest,
+    "libritts": _libritts,
+    "aishell3": _aishell3,
+}
