@@ -18,7 +18,7 @@ from secousti.streaming.state import State, tensor
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.config import HiftConfig
 from secousti.vocoder.hift_source import F0Predictor, SineSource
-from secousti.vocoder.release import load_folded
+from secousti.vocoder.release import fold_weight_norm, load_folded
 from secousti.vocoder.timed import (
     DelayLine,
     PartRunner,
@@ -182,10 +182,47 @@ class HiftVocoder(Vocoder):
         limit = self.config.audio_limit
         return run("last", x.map(lambda audio: audio.clamp(-limit, limit))).values
 
-    def load_release_state(self, tensors: dict[str, Tensor]) -> None:
+    def load_release_state(self, tensors: dict[str, Tensor], where: str = "this state") -> None:
         """Fill from a released HiFT state dict (weight normalisation as parametrizations).
 
         Raises:
-            SecoustiError: missing or unexpected keys, or other sizes; every key is named.
+            SecoustiError: missing or unexpected keys, or other sizes; every key is named, and
+                ``where`` the state comes from.
         """
-        load_folded(self, tensors, "HiFT")
+        load_folded(self, tensors, f"HiFT vocoder ({where})")
+
+
+def hift_config(tensors: dict[str, Tensor]) -> HiftConfig:
+    """The sizes of a released HiFT state dict, read from its shapes.
+
+    Strides are half their kernels, and what leaves no trace in the weights is the release's.
+
+    Raises:
+        SecoustiError: a weight that tells a size is missing.
+    """
+    state = fold_weight_norm(tensors)
+    try:
+        kernels = tuple(state[f"ups.{i}.weight"].shape[2] for i in _numbers(state, "ups"))
+        per_stage = len(_numbers(state, "resblocks")) // len(kernels)
+        return HiftConfig(
+            channels=state["conv_pre.weight"].shape[0],
+            f0_channels=state["f0_predictor.classifier.weight"].shape[1],
+            harmonics=state["m_source.l_linear.weight"].shape[1] - 1,
+            upsample_rates=tuple(kernel // 2 for kernel in kernels),
+            upsample_kernel_sizes=kernels,
+            resblock_kernel_sizes=_kernels(state, "resblocks")[:per_stage],
+            source_kernel_sizes=_kernels(state, "source_resblocks"),
+            n_fft=state["conv_post.weight"].shape[0] - 2,
+        )
+    except (KeyError, ZeroDivisionError) as error:
+        raise SecoustiError(f"this is no HiFT state dict: {error} is missing") from None
+
+
+def _numbers(state: dict[str, Tensor], name: str) -> list[int]:
+    """The indices i of ``name.i.``, in order."""
+    return sorted({int(key.split(".")[1]) for key in state if key.startswith(f"{name}.")})
+
+
+def _kernels(state: dict[str, Tensor], name: str) -> tuple[int, ...]:
+    numbers = _numbers(state, name)
+    return tuple(state[f"{name}.{i}.convs1.0.weight"].shape[2] for i in numbers)

@@ -95,7 +95,16 @@ class TimedIstft(nn.Module):
 
     def forward(self, x: Timed, state: State | None) -> tuple[Timed, State | None]:
         log_magnitude, phase = x.values.chunk(2, dim=1)
-        spectra = torch.polar(log_magnitude.exp().clamp(max=100.0), torch.sin(phase))
+        return self.overlap_add(x, self.spectra(log_magnitude.exp(), torch.sin(phase)), state)
+
+    def spectra(self, magnitude: Tensor, phase: Tensor) -> Tensor:
+        """[B, n_fft / 2 + 1, M], twice -> complex, magnitudes limited to 100."""
+        return torch.polar(magnitude.clamp(max=100.0), phase)
+
+    def overlap_add(
+        self, x: Timed, spectra: Tensor, state: State | None
+    ) -> tuple[Timed, State | None]:
+        """The audio of ``spectra``, which run at the times of ``x``."""
         window = self.window.to(x.values.dtype)
         frames = torch.fft.irfft(spectra.mT, n=self.n_fft) * window  # [B, M, n_fft]
         heard = (x.times() >= 0).to(frames.dtype)[..., None]
