@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from data_prep.files import open_binary
 from secousti.errors import SecoustiError
 
 Interval = tuple[float, float, str]  # start, end, label
@@ -96,12 +97,13 @@ class Row:
 
 
 def read_manifest(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | int,
     on_fault: Callable[[int, str], None] | None = None,
 ) -> Iterator[Row]:
     """The rows of a manifest, read one by one so that any number of lines fits in memory.
 
     Arguments:
+        path: a file, a URL that fsspec opens, or a file descriptor (0 is standard input).
         on_fault: called with line number and reason for a bad line, which is then skipped;
             without it a bad line raises.
 
@@ -109,7 +111,7 @@ def read_manifest(
         SecoustiError: the file cannot be read, or a line is bad and ``on_fault`` is None.
     """
     try:
-        with open(path, "rb") as file:
+        with open_binary(path) as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
@@ -122,7 +124,9 @@ def read_manifest(
                     continue
                 yield row
     except OSError as error:
-        raise SecoustiError(f"the manifest {path} cannot be read: {error.strerror}") from None
+        raise SecoustiError(
+            f"the manifest {path} cannot be read: {error.strerror or error}"
+        ) from None
 
 
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> int:

@@ -1,0 +1,1 @@
+"""Readers of corpora as they lie on disk after downloading."""
