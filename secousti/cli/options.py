@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from secousti.hub.resolve import DEFAULT_MODEL
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "Device",
+    "FileModel",
+    "Force",
+    "Inputs",
+    "Latency",
+    "Model",
+    "Output",
+    "OutputFolder",
+    "Payload",
+    "SampleRate",
+]
+
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="IN...", help="Files, directories (searched), or - for standard input."),
+    typer.Argument(metavar="IN...", help="Files, folders (searched), or - for standard input."),
 ]
 Output = Annotated[
     str,
@@ -17,15 +33,53 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        help="A file, a directory (the tree of IN is mirrored), or - for standard output.",
+        help="A file, a folder (the tree of IN is mirrored), or - for standard output.",
     ),
+]
+OutputFolder = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
 ]
 Model = Annotated[
     str,
-    typer.Option("--model", "-m", help="A bundled model, a directory, or org/name on the Hub."),
+    typer.Option(
+        "--model", "-m", metavar="NAME", help="A bundled model, a folder, or org/name on the Hub."
+    ),
 ]
-Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, cuda:1, mps.")]
+FileModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        help="A bundled model, a folder, or org/name on the Hub. [default: what the file names]",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="Where to compute: cpu, cuda, mps."),
+]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")]
-OutputFolder = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
+Payload = Annotated[
+    Literal["packed", "entropy"],
+    typer.Option("--payload", help="How tokens are stored; entropy is smaller, and slower."),
+]
+SampleRate = Annotated[
+    int | None,
+    typer.Option(
+        "--sample-rate",
+        min=1000,
+        max=768000,
+        metavar="HZ",
+        help="Of the audio written. [default: the model's own]",
+    ),
+]
+Latency = Annotated[
+    float,
+    typer.Option(
+        "--latency",
+        min=0.01,
+        max=60,
+        metavar="SECONDS",
+        help="Sound gathered before it is passed on, when IN is a pipe. Less costs more bits.",
+    ),
 ]

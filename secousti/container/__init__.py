@@ -12,12 +12,13 @@ from secousti.container.errors import (
     UnsupportedError,
 )
 from secousti.container.events import End, Event, Tokens, Voice
-from secousti.container.header import Header
+from secousti.container.header import MAGIC, Header
 from secousti.container.reader import Reader
 from secousti.container.seek import read_range
 from secousti.container.writer import Writer
 
 __all__ = [
+    "MAGIC",
     "Accounting",
     "ContainerError",
     "CorruptedError",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from secousti.container.accounting import Accounting
 from secousti.container.errors import ContainerError
-from secousti.container.events import End, Tokens, Voice
+from secousti.container.events import End, Event, Tokens, Voice
 from secousti.container.header import Header
 from secousti.container.reader import Reader
+from secousti.container.stream import Readable, Writable
 from secousti.container.writer import Writer
 from secousti.encoded import Encoded
 from secousti.paralinguistic.wire import dequantize, quantize
@@ -56,48 +59,63 @@ def check_codec(header: Header, codec: SecoustiCodec | P2PSynCodec, name: str) -
             )
 
 
-def write_encoded(
-    file: BinaryIO, encoded: Encoded, header: Header, source_num_samples: int = 0
-) -> Writer:
-    """Write one recording (a batch of one) as a whole ``.sct`` file.
+def encoded_events(encoded: Encoded, source_num_samples: int = 0) -> Iterator[Event]:
+    """One recording (a batch of one) as the events of a file.
 
-    Returns the writer, whose ``bits`` account for every bit.
+    Raises:
+        ContainerError: more recordings than one.
     """
     if len(encoded) != 1:
         raise ContainerError(f"a .sct file holds one recording, found a batch of {len(encoded)}")
     row = encoded[0]
-    writer = Writer(file, header)
     if row.paralinguistic is not None:
-        writer.write_voice(quantize(row.paralinguistic[0]).cpu().numpy())
-    writer.write(row.codes[0].cpu().numpy())
-    writer.finish(int(row.num_samples[0]), source_num_samples)
-    return writer
+        yield Voice(0, quantize(row.paralinguistic[0]).cpu().numpy())
+    codes = row.codes[0].cpu().numpy()
+    if codes.shape[1]:
+        yield Tokens(0, codes)
+    yield End(codes.shape[1], int(row.num_samples[0]), source_num_samples)
 
 
-def read_encoded(file: BinaryIO, name: str = "the file") -> tuple[Encoded, Header]:
+def write_encoded(
+    file: Writable, encoded: Encoded, header: Header, source_num_samples: int = 0
+) -> Accounting:
+    """Write one recording (a batch of one) as a whole ``.sct`` file; where its bits went."""
+    writer = Writer(file, header)
+    for event in encoded_events(encoded, source_num_samples):
+        writer.put(event)
+    return writer.bits
+
+
+def read_encoded(file: Readable, name: str = "the file") -> tuple[Encoded, Header]:
     """A whole ``.sct`` file as a batch of one; of several voices the last, best known one.
 
     Raises:
         ContainerError: anything wrong with the file, also that it is cut short.
     """
     reader = Reader(file, name)
-    events = list(reader)
-    runs = [event.codes for event in events if isinstance(event, Tokens)]
-    codes = np.concatenate([np.zeros((reader.header.num_codebooks, 0), np.int64), *runs], axis=1)
-    voices = [event for event in events if isinstance(event, Voice)]
-    end = events[-1]
-    assert isinstance(end, End)
-    return (
-        Encoded(
-            codes=torch.from_numpy(codes)[None],
-            lengths=torch.tensor([codes.shape[1]]),
-            num_samples=torch.tensor([end.num_samples]),
-            sample_rate=reader.header.sample_rate,
-            codebook_size=reader.header.codebook_size,
-            paralinguistic=voice_vector(voices[-1]) if voices else None,
-        ),
-        reader.header,
+    return gather(reader, reader.header)[0], reader.header
+
+
+def gather(events: Iterable[Event], header: Header) -> tuple[Encoded, End]:
+    """All events of a recording as a batch of one, and their end."""
+    runs, voice, end = [np.zeros((header.num_codebooks, 0), np.int64)], None, End(0, 0, 0)
+    for event in events:
+        if isinstance(event, Tokens):
+            runs.append(event.codes)
+        elif isinstance(event, Voice):
+            voice = voice_vector(event)
+        else:
+            end = event
+    codes = torch.from_numpy(np.concatenate(runs, axis=1))[None]
+    encoded = Encoded(
+        codes=codes,
+        lengths=torch.tensor([codes.shape[-1]]),
+        num_samples=torch.tensor([end.num_samples]),
+        sample_rate=header.sample_rate,
+        codebook_size=header.codebook_size,
+        paralinguistic=voice,
     )
+    return encoded, end
 
 
 def voice_vector(voice: Voice) -> torch.Tensor:

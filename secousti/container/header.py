@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, BinaryIO
+from typing import Any
 
 from secousti.container.bits import MAX_CODEBOOK, MIN_CODEBOOK
 from secousti.container.errors import (
@@ -16,7 +16,7 @@ from secousti.container.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from secousti.container.stream import read_exactly, read_up_to
+from secousti.container.stream import Readable, read_exactly, read_up_to
 
 MAGIC = b"\x89SCT"
 VERSION = 1
@@ -96,7 +96,7 @@ class Header:
         return head + zlib.crc32(head).to_bytes(4, "little")
 
 
-def read_header(file: BinaryIO) -> tuple[Header, int]:
+def read_header(file: Readable) -> tuple[Header, int]:
     """The header at the file's position, and its size in bytes.
 
     Raises:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from secousti.container.accounting import Accounting
 from secousti.container.errors import ContainerError, CorruptedError, TruncatedError
 from secousti.container.events import End, Event, Tokens, Voice, parse
 from secousti.container.header import Header, read_header
 from secousti.container.records import Record, read_body, read_head
+from secousti.container.stream import Readable
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Reader:
         ContainerError: not a ``.sct`` file, or one for a newer version.
     """
 
-    def __init__(self, file: BinaryIO, name: str = "the stream", header: Header | None = None):
+    def __init__(self, file: Readable, name: str = "the stream", header: Header | None = None):
         self.file = file
         self.name = name
         self.bits = Accounting()

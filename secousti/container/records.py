@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from secousti.container.errors import CorruptedError, TruncatedError
-from secousti.container.stream import read_exactly, read_up_to
+from secousti.container.stream import Readable, read_exactly, read_up_to
 from secousti.container.varint import MAX_BYTES, decode_varint, encode_varint
 
 VOICE, PACKED, CODED, END = b"P", b"T", b"R", b"E"
@@ -44,7 +43,7 @@ def frame_record(kind: bytes, body: bytes) -> bytes:
     return data + zlib.crc32(data).to_bytes(CRC_SIZE, "little")
 
 
-def read_head(file: BinaryIO) -> Head | None:
+def read_head(file: Readable) -> Head | None:
     """The next record's kind and length; ``None`` at the end of the file.
 
     Raises:
@@ -65,7 +64,7 @@ def read_head(file: BinaryIO) -> Head | None:
     return Head(kind, length, raw)
 
 
-def read_body(file: BinaryIO, head: Head, begun: bytes = b"") -> Record:
+def read_body(file: Readable, head: Head, begun: bytes = b"") -> Record:
     """The rest of a record of which ``begun`` (part of its body) has been read.
 
     Raises:

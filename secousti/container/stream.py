@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import Any, Protocol
 
 from secousti.container.errors import TruncatedError
 
 
-def read_up_to(file: BinaryIO, size: int) -> bytes:
+class Readable(Protocol):
+    """What a stream is read from."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+
+
+class Writable(Protocol):
+    """What a stream is written to."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Take all of ``data``."""
+
+    def flush(self) -> None:
+        """Send it on its way."""
+
+
+def read_up_to(file: Readable, size: int) -> bytes:
     """``size`` bytes, fewer only at the end of the file. Raw pipes may return short reads."""
     data = file.read(size)
     while 0 < len(data) < size:
@@ -18,7 +35,7 @@ def read_up_to(file: BinaryIO, size: int) -> bytes:
     return data or b""
 
 
-def read_exactly(file: BinaryIO, size: int, what: str) -> bytes:
+def read_exactly(file: Readable, size: int, what: str) -> bytes:
     """Exactly ``size`` bytes.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,12 +10,15 @@ from secousti.container.errors import ContainerError
 from secousti.container.events import (
     MAX_RUN,
     End,
+    Event,
+    Tokens,
     Voice,
     end_record,
     tokens_record,
     voice_record,
 )
 from secousti.container.header import Header
+from secousti.container.stream import Writable
 
 # A record costs about ten bytes around its tokens, and a range-coded one learns anew: runs are
 # long when nobody waits. A damaged record costs its run, so they are not endless.
@@ -34,7 +35,7 @@ class Writer:
         run_frames: frames to gather for a record; by default many (see ``RUN_FRAMES``).
     """
 
-    def __init__(self, file: BinaryIO, header: Header, run_frames: int | None = None):
+    def __init__(self, file: Writable, header: Header, run_frames: int | None = None):
         self.file = file
         self.header = header
         self.bits = Accounting()
@@ -48,6 +49,15 @@ class Writer:
     def frames(self) -> int:
         """Frames given so far."""
         return self._written + sum(codes.shape[1] for codes in self._pending)
+
+    def put(self, event: Event) -> None:
+        """Write what a reader returned."""
+        if isinstance(event, Voice):
+            self.write_voice(event.codes)
+        elif isinstance(event, Tokens):
+            self.write(event.codes)
+        else:
+            self.finish(event.num_samples, event.source_num_samples)
 
     def write_voice(self, codes: NDArray[np.int8]) -> None:
         """The paralinguistic vector [N] (value * 127, rounded) of all frames from here on.

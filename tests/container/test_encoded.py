@@ -30,7 +30,7 @@ def encoded(codec: SecoustiCodec) -> Encoded:
 def test_a_recording_comes_back(codec: SecoustiCodec, encoded: Encoded, payload: str) -> None:
     file = io.BytesIO()
     header = codec_header(codec, payload=payload, num_samples=int(encoded.num_samples[0]))
-    writer = write_encoded(file, encoded, header)
+    bits = write_encoded(file, encoded, header)
     size = file.tell()
     file.seek(0)
     again, found = read_encoded(file)
@@ -40,9 +40,9 @@ def test_a_recording_comes_back(codec: SecoustiCodec, encoded: Encoded, payload:
     assert again.paralinguistic is not None
     assert encoded.paralinguistic is not None
     assert (again.paralinguistic - encoded.paralinguistic).abs().max() <= 0.5 / 127 + 1e-6
-    assert writer.bits.total == 8 * size
-    assert writer.bits.side_information == encoded.bits.side_information
-    assert writer.bits.tokens >= encoded.bits.tokens * 0.8
+    assert bits.total == 8 * size
+    assert bits.side_information == encoded.bits.side_information
+    assert bits.tokens >= encoded.bits.tokens * 0.8
     torch.testing.assert_close(codec.decode(again).shape, codec.decode(encoded).shape)
 
 

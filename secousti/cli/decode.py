@@ -1,0 +1,60 @@
+"""``secousti decode``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from secousti.cli.options import Device, FileModel, Force, Inputs, Output, SampleRate
+from secousti.cli.report import progress, summarize
+
+
+def decode(
+    inputs: Inputs,
+    output: Output,
+    model: FileModel = None,
+    device: Device = "cpu",
+    force: Force = False,
+    sample_rate: SampleRate = None,
+    start: Annotated[
+        float, typer.Option("--start", min=0, metavar="SECONDS", help="Begin here.")
+    ] = 0.0,
+    end: Annotated[
+        float | None, typer.Option("--end", min=0, metavar="SECONDS", help="Stop here.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Of a file that is cut short, keep what is whole.")
+    ] = False,
+) -> None:
+    """.sct files to recordings.
+
+    The format follows the suffix of OUT (.wav, .flac, .ogg, .opus, .mp3); folders get .wav:
+
+      secousti decode speech.sct -o speech.flac --sample-rate 48000
+
+      secousti decode tokens -o recordings
+
+    Ten seconds of an hour, without reading the rest of it:
+
+      secousti decode hour.sct -o piece.wav --start 1800 --end 1810
+
+    Live, as the tokens arrive:
+
+      nc -l 9000 | secousti decode - -o - | aplay
+    """
+    from secousti import files
+
+    results = files.decode(
+        inputs,
+        output,
+        model=model,
+        device=device,
+        force=force,
+        sample_rate=sample_rate,
+        start=start,
+        end=end,
+        partial=partial,
+        track=progress,
+    )
+    summarize(results, "decoded")

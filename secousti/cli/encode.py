@@ -1,0 +1,65 @@
+"""``secousti encode``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from secousti.cli.options import (
+    DEFAULT_MODEL,
+    Device,
+    Force,
+    Inputs,
+    Latency,
+    Model,
+    Output,
+    Payload,
+)
+from secousti.cli.report import progress, summarize
+
+
+def encode(
+    inputs: Inputs,
+    output: Output,
+    model: Model = DEFAULT_MODEL,
+    device: Device = "cpu",
+    force: Force = False,
+    payload: Payload = "packed",
+    latency: Latency = 0.5,
+    refresh: Annotated[
+        float | None,
+        typer.Option(
+            "--refresh",
+            min=0.1,
+            metavar="SECONDS",
+            help="Send the voice again so often, when IN is a pipe. [default: while it settles]",
+        ),
+    ] = None,
+) -> None:
+    """Recordings to .sct files: tokens and one small vector of the voice.
+
+    One file, many files into a folder, or a whole tree:
+
+      secousti encode speech.wav -o speech.sct
+
+      secousti encode recordings -o tokens --payload entropy
+
+    Live, from a WAV that is still being made:
+
+      arecord -f S16_LE -r 22050 | secousti encode - -o - --latency 0.1 | nc host 9000
+    """
+    from secousti import files
+
+    results = files.encode(
+        inputs,
+        output,
+        model=model,
+        device=device,
+        force=force,
+        payload=payload,
+        latency=latency,
+        refresh=refresh,
+        track=progress,
+    )
+    summarize(results, "encoded")

@@ -1,0 +1,108 @@
+"""``secousti info``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secousti.cli.options import Inputs
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from secousti.files.info import Info
+
+
+def info(
+    inputs: Inputs,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, for programs.")
+    ] = False,
+) -> None:
+    """What .sct files hold, checked to the last byte, and where every bit goes.
+
+    secousti info speech.sct
+
+    secousti info tokens --json
+    """
+    from rich.console import Console
+
+    from secousti import files
+
+    console = Console()
+    for found in files.info(inputs):
+        if as_json:
+            typer.echo(_json(found))
+        else:
+            console.print(_table(found))
+
+
+def _table(found: Info) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(found.name), show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for section in (_origin(found), _size(found), _bits(found)):
+        for name, value in section:
+            table.add_row(name, escape(value))
+        table.add_section()
+    return table
+
+
+def _origin(found: Info) -> list[tuple[str, str]]:
+    header = found.header
+    source = header.source_sample_rate
+    return [
+        ("model", f"{header.model} (weights {header.weights})"),
+        ("sample rate", f"{header.sample_rate} Hz"),
+        ("recorded at", "unknown" if source is None else f"{source} Hz"),
+        ("duration", f"{found.duration:.3f} s ({found.num_samples} samples)"),
+    ]
+
+
+def _size(found: Info) -> list[tuple[str, str]]:
+    header = found.header
+    per_token = f"{header.codebook_size} = {math.log2(header.codebook_size):.2f} bits"
+    return [
+        ("tokens", f"{found.tokens} at {header.frame_rate * header.num_codebooks:.2f} per second"),
+        ("codebook", f"{header.num_codebooks} x {per_token}"),
+        ("payload", f"{header.payload}, {found.bits_per_token:.2f} bits per token"),
+        ("records", f"{found.runs} of tokens, {found.voices} of the voice"),
+        ("nominal", f"{found.nominal_bitrate / 1000:.3f} kbit/s of tokens"),
+    ]
+
+
+def _bits(found: Info) -> list[tuple[str, str]]:
+    parts = {
+        "tokens on disk": found.bits.tokens,
+        "voice": found.bits.side_information,
+        "container": found.bits.container,
+        "whole file": found.bits.total,
+    }
+    return [
+        (name, f"{bits} bits = {found.rate(bits) / 1000:.3f} kbit/s")
+        for name, bits in parts.items()
+    ]
+
+
+def _json(found: Info) -> str:
+    bits = found.bits
+    values = {
+        "name": found.name,
+        "duration": found.duration,
+        "num_samples": found.num_samples,
+        "source_num_samples": found.source_num_samples or None,
+        "tokens": found.tokens,
+        "bits_per_token": found.bits_per_token,
+        "nominal_bitrate": found.nominal_bitrate,
+        "bitrate": found.rate(bits.total),
+        "bits": {**dataclasses.asdict(bits), "total": bits.total},
+        "header": dataclasses.asdict(found.header),
+    }
+    return json.dumps(values, ensure_ascii=False)

@@ -1,0 +1,98 @@
+"""Progress while a command works, and the summary when it is done. All of it goes to stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from secousti.files.jobs import Job, Result
+
+MOST_ROWS = 30  # of a summary; longer ones show the failures and the sum
+
+
+def progress(jobs: Sequence[Job]) -> Iterator[Job]:
+    """The jobs, with a progress bar if there are several and someone is watching."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    quiet = len(jobs) < 2 or not console.is_terminal
+    yield from track(jobs, description="", console=console, disable=quiet, transient=True)
+
+
+def summarize(results: Sequence[Result], done: str) -> None:
+    """Say what came of every job, and exit with 1 if one failed.
+
+    Args:
+        done: what was done to each, for the single-file line ("encoded").
+    """
+    for result in results:
+        if result.note:
+            typer.echo(f"secousti: note: {result.note}", err=True)
+    if len(results) == 1:
+        typer.echo(_line(results[0], done), err=True)
+    else:
+        _table(results)
+    if any(result.error for result in results):
+        raise typer.Exit(1)
+
+
+def _line(result: Result, done: str) -> str:
+    job = result.job
+    target = "standard output" if job.target == "-" else job.target
+    return f"{done} {result.duration:.2f} s to {target}{_bits(result)}"
+
+
+def _bits(result: Result) -> str:
+    bits = result.bits
+    if not bits.total:
+        return ""
+    return (
+        f": {bits.total // 8} bytes = {bits.tokens} bits of tokens + {bits.side_information} of "
+        f"voice + {bits.container} of container ({_rate(bits.tokens, result.duration)} of tokens)"
+    )
+
+
+def _rate(bits: float, seconds: float) -> str:
+    return f"{bits / seconds:.0f} bit/s" if seconds else "-"
+
+
+def _table(results: Sequence[Result]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    failed = [result for result in results if result.error]
+    shown = list(results) if len(results) <= MOST_ROWS else failed
+    table = Table(show_footer=True)
+    good = len(results) - len(failed)
+    table.add_column("file", f"{good} done, {len(failed)} failed", overflow="fold")
+    seconds = sum(result.duration for result in results)
+    frames = sum(result.frames for result in results)
+    tokens = sum(result.bits.tokens for result in results)
+    total = sum(result.bits.total for result in results)
+    footers = (f"{seconds:.2f} s", str(frames), _rate(tokens, seconds), _rate(total, seconds))
+    names = ("duration", "frames", "tokens", "whole file")
+    for name, footer in zip(names, footers, strict=True):
+        table.add_column(name, footer, justify="right")
+    table.add_column("result", overflow="fold")
+    for result in shown:
+        table.add_row(*_cells(result))
+    Console(stderr=True).print(table)
+
+
+def _cells(result: Result) -> list[str]:
+    from rich.markup import escape
+
+    if result.error:
+        return [escape(result.job.source), "", "", "", "", f"[red]{escape(result.error)}[/red]"]
+    return [
+        escape(result.job.source),
+        f"{result.duration:.2f} s",
+        str(result.frames),
+        _rate(result.bits.tokens, result.duration),
+        _rate(result.bits.total, result.duration),
+        escape(result.job.target),
+    ]

@@ -1,0 +1,52 @@
+"""``secousti roundtrip``."""
+
+from __future__ import annotations
+
+from secousti.cli.options import (
+    DEFAULT_MODEL,
+    Device,
+    Force,
+    Inputs,
+    Latency,
+    Model,
+    Output,
+    Payload,
+    SampleRate,
+)
+from secousti.cli.report import progress, summarize
+
+
+def roundtrip(
+    inputs: Inputs,
+    output: Output,
+    model: Model = DEFAULT_MODEL,
+    device: Device = "cpu",
+    force: Force = False,
+    payload: Payload = "packed",
+    sample_rate: SampleRate = None,
+    latency: Latency = 0.5,
+) -> None:
+    """Recordings to what they sound like after the codec, and what they took as tokens.
+
+      secousti roundtrip speech.wav -o heard.wav
+
+      secousti roundtrip recordings -o heard --model ./my-model
+
+    Hear yourself through a few hundred bits a second:
+
+      arecord -f S16_LE -r 22050 | secousti roundtrip - -o - | aplay
+    """
+    from secousti import files
+
+    results = files.roundtrip(
+        inputs,
+        output,
+        model=model,
+        device=device,
+        force=force,
+        payload=payload,
+        sample_rate=sample_rate,
+        latency=latency,
+        track=progress,
+    )
+    summarize(results, "heard")

@@ -1,0 +1,116 @@
+"""``.sct`` files -> recordings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secousti.container import End, Event, Header, Reader, TruncatedError, read_range
+from secousti.errors import SecoustiError
+from secousti.files.jobs import PIPE, Job, Result, Track, plan, run
+from secousti.files.models import Shelf
+from secousti.files.sessions import speak
+from secousti.files.sinks import write_audio
+from secousti.files.sources import SCT, open_tokens
+
+SETTLE = 5.0  # seconds decoded before a stretch and not kept
+
+
+def decode(
+    inputs: Sequence[str],
+    output: str,
+    *,
+    model: str | None = None,
+    device: str = "cpu",
+    force: bool = False,
+    sample_rate: int | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    partial: bool = False,
+    track: Track | None = None,
+) -> list[Result]:
+    """Decode files, folders (their trees mirrored) or a pipe (``-``).
+
+    Args:
+        model: the codec; by default the one that each file names.
+        sample_rate: Hz of the audio, the codec's own if not given.
+        start, end: seconds; only this stretch, read without reading the rest of the file.
+        partial: of a file that is cut short, keep what is whole.
+        track: wraps the jobs, to show progress.
+
+    Raises:
+        SecoustiError: nothing could be begun, or the only input failed. With several inputs each
+            result has its own ``error``.
+    """
+    if min(start, 0 if end is None else end - start) < 0:
+        raise SecoustiError(f"the stretch from {start} s to {end} s has no length")
+    whole = start == 0 and end is None
+    jobs = plan(inputs, output, {SCT}, ".wav", force)
+    shelf = Shelf(model, device)
+
+    def work(job: Job) -> Result:
+        if whole:
+            return _decode(job, shelf, sample_rate, partial)
+        return _decode_stretch(job, shelf, sample_rate, start, end)
+
+    return run(jobs, work, track)
+
+
+def _decode(job: Job, shelf: Shelf, sample_rate: int | None, partial: bool) -> Result:
+    with open_tokens(job.source, shelf) as speech:
+        rate = sample_rate or speech.codec.sample_rate
+        portions = speak(speech.codec, speech.events, speech.header, rate)
+        notes: list[str] = []
+        if partial:
+            portions = _forgiving(portions, notes)
+        samples = write_audio(job.target, portions, rate)
+        assert speech.reader is not None
+        frames, bits = speech.reader.frames or 0, speech.reader.bits
+    return Result(job, samples / rate, frames, bits, note=notes[0] if notes else None)
+
+
+def _forgiving(
+    portions: Iterable[NDArray[np.float32]], notes: list[str]
+) -> Iterator[NDArray[np.float32]]:
+    """All that is whole of a stream; what is wrong with the rest goes into ``notes``."""
+    try:
+        yield from portions
+    except TruncatedError as error:
+        notes.append(str(error))
+
+
+def _decode_stretch(
+    job: Job, shelf: Shelf, sample_rate: int | None, start: float, end: float | None
+) -> Result:
+    """Decode from a little before ``start``, so that the codec is settled when it matters."""
+    if job.source == PIPE:
+        raise SecoustiError("a stretch is read from a file: a pipe cannot seek")
+    with open(job.source, "rb") as file:
+        header = Reader(file, job.source).header
+        codec = shelf.codec(header, job.source)
+        rate = sample_rate or codec.sample_rate
+        first = max(0, int((start - SETTLE) * header.frame_rate))
+        last = None if end is None else math.ceil(end * header.frame_rate)
+        file.seek(0)
+        events = _moved(read_range(file, first, last, job.source), first, header)
+        audio = np.concatenate(list(speak(codec, events, header, rate)))
+    offset = first / header.frame_rate
+    stop = None if end is None else round((end - offset) * rate)
+    audio = audio[round((start - offset) * rate) : stop]
+    if not len(audio):
+        raise SecoustiError(f"{job.source} ends before {start} s")
+    write_audio(job.target, [audio], rate)
+    return Result(job, len(audio) / rate, round(len(audio) / rate * header.frame_rate))
+
+
+def _moved(events: Iterable[Event], first: int, header: Header) -> Iterator[Event]:
+    """The same, as if the recording began at frame ``first``."""
+    for event in events:
+        if isinstance(event, End):
+            yield End(event.frames - first, event.num_samples - first * header.frame_size, 0)
+        else:
+            yield replace(event, start=max(event.start - first, 0))

@@ -1,0 +1,72 @@
+"""Codecs for files: loaded once each, and matched to what a file says it was made with."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+
+from secousti.codec import SecoustiCodec
+from secousti.container.encoded import check_codec
+from secousti.container.errors import ContainerError
+from secousti.container.header import Header
+from secousti.errors import SecoustiError
+from secousti.hub.load import load_codec
+from secousti.hub.resolve import DEFAULT_MODEL
+from secousti.p2psyn.codec import P2PSynCodec
+
+Codec: TypeAlias = SecoustiCodec | P2PSynCodec
+
+
+def load(name: str, device: str = "cpu") -> Codec:
+    """The codec ``name`` on ``device``.
+
+    Raises:
+        SecoustiError: no such model, or no such device here.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise SecoustiError(f"the device {device!r} cannot be used: {reason}") from error
+    return load_codec(name, device=device)
+
+
+class Shelf:
+    """The codecs that files need.
+
+    Args:
+        model: use this one for every file; ``None``: the one that each file names.
+    """
+
+    def __init__(self, model: str | None, device: str) -> None:
+        self._model = model
+        self._device = device
+        self._codecs: dict[str, Codec] = {}
+
+    def default(self) -> Codec:
+        """The codec for audio, which names none."""
+        return self._get(self._model or DEFAULT_MODEL)
+
+    def codec(self, header: Header, name: str) -> Codec:
+        """The codec of the file ``name``, checked against its weight hash.
+
+        Raises:
+            SecoustiError: it cannot be found, or is not the one that made the file.
+        """
+        try:
+            codec = self._get(self._model or header.model)
+        except SecoustiError as error:
+            if self._model:
+                raise
+            raise ContainerError(
+                f"{name} was made by the model {header.model!r}; name its folder or Hub address "
+                f"with --model ({error})"
+            ) from error
+        check_codec(header, codec, name)
+        return codec
+
+    def _get(self, name: str) -> Codec:
+        if name not in self._codecs:
+            self._codecs[name] = load(name, self._device)
+        return self._codecs[name]

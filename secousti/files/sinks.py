@@ -1,0 +1,62 @@
+"""Where speech goes: ``.sct`` or audio, to a file or down a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from secousti.atomic import replacing
+from secousti.audio.io import save_audio
+from secousti.container import Accounting, End, Event, Header, Writer
+from secousti.files.jobs import PIPE
+from secousti.files.wav import WavWriter
+
+
+@contextmanager
+def open_output(target: str) -> Iterator[BinaryIO]:
+    """Standard output, or a file that appears when it is whole."""
+    if target == PIPE:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with replacing(target) as partial, open(partial, "wb") as file:
+        yield file
+
+
+def write_tokens(
+    target: str, header: Header, events: Iterable[Event], live: bool = False
+) -> tuple[End, Accounting]:
+    """Write a ``.sct`` file or stream; ``live`` passes every event on at once."""
+    end = End(0, 0, 0)
+    with open_output(target) as file:
+        writer = Writer(file, header)
+        for event in events:
+            writer.put(event)
+            if live:
+                writer.flush()
+            if isinstance(event, End):
+                end = event
+    return end, writer.bits
+
+
+def write_audio(target: str, portions: Iterable[NDArray[np.float32]], rate: int) -> int:
+    """Write audio, to a pipe portion by portion; returns the samples written."""
+    if target != PIPE:
+        samples = np.concatenate([np.zeros(0, np.float32), *portions])
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        save_audio(target, torch.from_numpy(samples), rate)
+        return len(samples)
+    writer = WavWriter(sys.stdout.buffer, rate)
+    written = 0
+    for samples in portions:
+        writer.write(samples)
+        written += len(samples)
+    writer.close()
+    return written
