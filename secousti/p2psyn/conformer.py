@@ -47,7 +47,9 @@ class SelfAttention(StreamingModule):
     ) -> State:
         config = self.config
         if config.context is None:
-            raise ValueError("attention without a context cannot stream; use a causal configuration")
+            raise ValueError(
+                "attention without a context cannot stream; use a causal configuration"
+            )
         size = (batch_size, config.heads, config.context - 1, config.channels // config.heads)
         return {
             "keys": torch.zeros(size, device=device, dtype=dtype),

@@ -45,9 +45,7 @@ class Macs:
 
 
 @torch.no_grad()
-def count_macs(
-    codec: P2PSynCodec, convention: Convention = "true", seconds: float = 1.0
-) -> Macs:
+def count_macs(codec: P2PSynCodec, convention: Convention = "true", seconds: float = 1.0) -> Macs:
     """Count one recording of ``seconds``; ``encoder`` and ``decoder`` include their transforms."""
     codec = codec.eval()
     audio = torch.zeros(1, round(seconds * codec.sample_rate), device=codec.device)

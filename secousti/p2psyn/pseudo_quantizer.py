@@ -132,9 +132,7 @@ class PseudoQuantizer(nn.Module):
             total = total + chosen * started
         return total, (None if state is None else {**state, **new})
 
-    def predict(
-        self, codes: Tensor, vectors: Tensor, lengths: Tensor | None = None
-    ) -> Tensor:
+    def predict(self, codes: Tensor, vectors: Tensor, lengths: Tensor | None = None) -> Tensor:
         """All S stages' tokens int64 [B, S, L]: the given ones and the predicted ones (eq. 4)."""
         given = len(vectors) - len(self.stages)
         codes = codes[:, :given]
@@ -143,9 +141,7 @@ class PseudoQuantizer(nn.Module):
             codes = torch.cat([codes, logits.argmax(dim=1)[:, None]], dim=1)
         return codes
 
-    def _delay(
-        self, plain: Tensor, state: State | None
-    ) -> tuple[Tensor, Tensor, Tensor, State]:
+    def _delay(self, plain: Tensor, state: State | None) -> tuple[Tensor, Tensor, Tensor, State]:
         """(vectors of now, vectors ``lookahead`` later, 1 once the stream has begun, new state)."""
         ahead, length = self.lookahead, plain.shape[-1]
         steps = torch.arange(length + (ahead if state is None else 0), device=plain.device)

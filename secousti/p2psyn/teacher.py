@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 from secousti.hub.weights import HubMixin
 from secousti.p2psyn.config import P2PSynConfig
-from secousti.p2psyn.convnext import SpectrumDecoder, SpectrumEncoder, fold_weight_norm
+from secousti.p2psyn.convnext import (
+    SpectrumDecoder,
+    SpectrumEncoder,
+    add_weight_norm,
+    fold_weight_norm,
+)
 from secousti.p2psyn.mdct import IMDCT, MDCT
 from secousti.p2psyn.rvq import Quantized, ResidualVQ
 
@@ -55,7 +60,12 @@ class Teacher(HubMixin, nn.Module):
 
     def folded(self) -> Teacher:
         """A copy without weight normalisation: what is saved and used."""
-        teacher = copy.deepcopy(self)
+        # Not a deepcopy: copies of a parametrized module share one class, and folding one breaks
+        # the other.
+        teacher = Teacher(self.config)
+        if any(parametrize.is_parametrized(module) for module in self.modules()):
+            add_weight_norm(teacher.encoder, teacher.decoder)
+        teacher.load_state_dict(self.state_dict())
         fold_weight_norm(teacher.encoder, teacher.decoder)
         return teacher
 

@@ -73,9 +73,7 @@ def test_padding_changes_nothing(causal: bool) -> None:
     spectra, _ = decoder(latents, None, mask)
     alone, _ = encoder(x[1:, :, :32])
     torch.testing.assert_close(latents[1:, :, :4], alone, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(
-        spectra[1:, :, :32], decoder(alone)[0], atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(spectra[1:, :, :32], decoder(alone)[0], atol=1e-5, rtol=1e-4)
 
 
 def test_response_norm_over_time_and_in_a_frame() -> None:
@@ -181,8 +179,22 @@ def test_quantizer_losses_move_the_right_side() -> None:
     quantizer = ResidualVQ(QuantizerConfig(16, 0), 6)
     latents = torch.randn(1, 6, 10, requires_grad=True)
     out = quantizer(latents)
-    assert torch.autograd.grad(out.codebook_loss, latents, retain_graph=True, allow_unused=True)[0] is None
+    assert (
+        torch.autograd.grad(out.codebook_loss, latents, retain_graph=True, allow_unused=True)[0]
+        is None
+    )
     commit = torch.autograd.grad(out.commit_loss, quantizer.codebooks, allow_unused=True)[0]
     assert commit is None or not commit.any()
     exact = lookup(quantizer.vectors(), out.codes).detach()
     assert float(quantizer(exact).commit_loss) < 1e-12
+
+
+def test_a_folded_teacher_leaves_the_one_in_training_alone() -> None:
+    teacher = P2PSynCodec(tiny_config()).teacher
+    add_weight_norm(teacher.encoder, teacher.decoder)
+    audio = torch.randn(1, 1, 320 * 4 - 40)
+    want = teacher(audio)[2]
+    folded = teacher.folded()
+    torch.testing.assert_close(folded(audio)[2], want)
+    torch.testing.assert_close(teacher(audio)[2], want)
+    assert parameters(folded) < parameters(teacher)

@@ -55,6 +55,29 @@ def pseudo(
     print(train_pseudo(load(file, tuple(set or ())), teacher, name))
 
 
+@app.command()
+def analyse(
+    models: Annotated[list[str], typer.Argument(help="saved codecs; several make Table 2")],
+    data: Annotated[str, typer.Option(help="a folder or manifest of recordings")],
+    output: Annotated[Path, typer.Option(help="folder for the report")] = Path("analysis"),
+    limit: Annotated[int | None, typer.Option(help="recordings, spread over speakers")] = None,
+    metrics: Annotated[str, typer.Option(help="names, with commas")] = "pesq,stoi",
+) -> None:
+    """Answer the review's questions about saved codecs: tables, intervals and pictures."""
+    from secousti.evaluation.datasets import DataConfig
+    from secousti.p2psyn.analysis.run import analyse as measure
+    from secousti.p2psyn.analysis.run import write
+    from secousti.p2psyn.codec import P2PSynCodec
+
+    chosen = [name for name in metrics.split(",") if name]
+    recordings = DataConfig(path=data, limit=limit)
+    analyses = [
+        measure(P2PSynCodec.from_pretrained(model), recordings, chosen, name=Path(model).name)
+        for model in models
+    ]
+    print(write(analyses, output))
+
+
 def main() -> None:
     """Run a command; a problem the user can act on is one sentence and exit status 1."""
     try:

@@ -103,7 +103,11 @@ def fit(
     accelerator.register_for_checkpointing(progress)
     _resume(accelerator, output)
     loader = DataLoader(
-        dataset, batch_size=None, sampler=PositionSampler(progress.step), num_workers=workers
+        dataset,
+        batch_size=None,
+        sampler=PositionSampler(progress.step),
+        num_workers=workers,
+        generator=torch.Generator(),  # its own: the global one was just restored
     )
     batches = iter(loader)
     log = _Log(output, accelerator, steps)

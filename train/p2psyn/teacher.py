@@ -184,6 +184,4 @@ def _adamw(model: nn.Module, config: TeacherConfig) -> torch.optim.Optimizer:
 
 def _mel(config: Config) -> LogMelDistance:
     t = config.teacher
-    return LogMelDistance(
-        config.codec.sample_rate, t.mel_fft, t.mel_hop, t.mel_window, t.mel_bands
-    )
+    return LogMelDistance(config.codec.sample_rate, t.mel_fft, t.mel_hop, t.mel_window, t.mel_bands)
