@@ -50,7 +50,7 @@ def evaluate(
     skipped: dict[str, str] = {}
     codecs = _usable(suite.codecs, lambda spec: build_codec(spec, device), skipped)
     metrics = _usable(suite.metrics, lambda spec: build_metric(spec, Cache(cache), device), skipped)
-    _check_names(codecs)
+    _check_names(codecs, skipped)
     plan = Plan(tuple(codecs), tuple(metrics), str(cache), device)
     work = make_work(utterances, suite.task == "conversion", suite.data.seed)
     tick = progress(len(work)) if progress else _silent
@@ -110,10 +110,11 @@ def _usable(specs: tuple[str, ...], build: Callable[[str], Any], skipped: dict[s
     return usable
 
 
-def _check_names(codecs: dict[str, Codec]) -> None:
+def _check_names(codecs: dict[str, Codec], skipped: dict[str, str]) -> None:
     names = [codec.name for codec in codecs.values()]
-    if not names:
-        raise SecoustiError("no codec can run: name some with --codec, e.g. --codec codec2-1200")
+    if not set(names) - {"reference"}:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        raise SecoustiError(f"no codec can run: name some with --codec ({reasons or 'none given'})")
     for name in names:
         if names.count(name) > 1:
             raise SecoustiError(f"two codecs are called '{name}': add label=... to one of them")

@@ -100,5 +100,7 @@ def _serve(plan: Plan, tasks: Any, results: Any) -> None:
         worker = Worker(plan)
         for index, item in iter(tasks.get, None):
             results.put((index, worker.run(item)))
+            if not multiprocessing.parent_process().is_alive():  # type: ignore[union-attr]
+                return  # it was killed: nobody waits for the rest
     except Exception as error:
         results.put(str(error))

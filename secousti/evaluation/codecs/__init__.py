@@ -70,10 +70,12 @@ def make_codec(name: str, device: str = "cpu", label: str = "", **options: Any) 
         options: its settings, such as ``model="/weights"``.
 
     Raises:
-        SecoustiError: an unknown option, or neither a codec nor a model of this name.
+        SecoustiError: an unknown option.
     """
     if name not in CODECS:
-        return _our_model(name, device, label, options)
+        if options:
+            raise SecoustiError(f"the model '{name}' takes no options: use secousti:model={name}")
+        return make_codec("secousti", device, label or name, model=name)
     kind = codec_class(name)
     known = {field.name for field in fields(kind)} - {"name", "device"}
     if unknown := set(options) - known:
@@ -82,17 +84,3 @@ def make_codec(name: str, device: str = "cpu", label: str = "", **options: Any) 
             f"its options: {', '.join(sorted(known)) or 'none'}"
         )
     return kind(**{**CODECS[name].options, **options}, name=label or name, device=device)
-
-
-def _our_model(name: str, device: str, label: str, options: dict[str, Any]) -> Codec:
-    from secousti.hub.resolve import resolve
-
-    if options:
-        raise SecoustiError(f"the model '{name}' takes no options, found {', '.join(options)}")
-    try:
-        resolve(name)
-    except SecoustiError as error:
-        raise SecoustiError(
-            f"'{name}' is neither a codec ({', '.join(CODECS)}) nor a model: {error}"
-        ) from error
-    return make_codec("secousti", device, label or name, model=name)

@@ -17,9 +17,14 @@ from secousti.evaluation.tokens import Codes
 
 @dataclass
 class Secousti(Codec):
-    """SecoustiCodec or P2PSynCodec by name, folder or Hub id."""
+    """SecoustiCodec or P2PSynCodec by name, folder or Hub id.
+
+    Attributes:
+        mode: how a P2PSynCodec decodes: ``all``, or ``plain`` without its pseudo VQs.
+    """
 
     model: str = "mini-21hz"
+    mode: str = "all"
 
     @cached_property
     def _codec(self) -> Any:
@@ -30,7 +35,11 @@ class Secousti(Codec):
     def check(self) -> None:
         from secousti.hub.resolve import resolve
 
-        resolve(self.model)
+        try:
+            resolve(self.model)
+        except SecoustiError as error:
+            raise SecoustiError(f"no codec and no model is called so; {error}") from error
+        self.info()
 
     def versions(self) -> str:
         return f"weights {self._codec.weight_hash[:12]}"
@@ -67,7 +76,9 @@ class Secousti(Codec):
         bits = Bits(tokens, side, container=8 * file.tell() - tokens - side)
         file.seek(0)
         received, _ = read_encoded(file)
-        decoded, decode_seconds = timed(lambda: codec.decode(received.to(self.device)))
+        options = {"mode": self.mode} if codec.kind == "p2psyn" else {}
+        sent = received.to(self.device)
+        decoded, decode_seconds = timed(lambda: codec.decode(sent, **options))
         wave = Audio(decoded[0, 0].float().cpu().numpy(), codec.sample_rate)
         return Coded(wave, bits, streams(received), encode_seconds, decode_seconds)
 
