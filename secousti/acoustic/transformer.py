@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.acoustic.attention import rope_tables, rotate, window_attention
+from secousti.acoustic.linear import Linear
 from secousti.config import TransformerConfig
 from secousti.streaming.state import State, StreamingModule, substate, tensor
 
@@ -17,8 +19,8 @@ class Attention(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.in_proj = nn.Linear(config.d_model, 3 * config.d_model, bias=False)
-        self.out_proj = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.in_proj = Linear(config.d_model, 3 * config.d_model, bias=False)
+        self.out_proj = Linear(config.d_model, config.d_model, bias=False)
 
     def init_state(
         self, batch_size: int, device: torch.device | None, dtype: torch.dtype | None
@@ -38,8 +40,10 @@ class Attention(nn.Module):
         offset: Tensor | None,
     ) -> tuple[Tensor, State | None]:
         """[B, T, d_model] -> the same; ``offset`` int64 [B] comes with ``state``."""
-        packed = self.in_proj(x).unflatten(-1, (3, self.config.num_heads, -1))
-        q, k, v = packed.permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, T, D]
+        packed = rearrange(
+            self.in_proj(x), "b t (n h d) -> n b h t d", n=3, h=self.config.num_heads
+        )
+        q, k, v = packed.unbind(0)
         q, k = rotate(q, tables), rotate(k, tables)
         new: State | None = None
         if state is not None:
@@ -51,7 +55,7 @@ class Attention(nn.Module):
             y = window_attention(q, k, v, self.config.context, offset)
         else:
             y = F.scaled_dot_product_attention(q, k, v)
-        return self.out_proj(y.transpose(1, 2).flatten(2)), new
+        return self.out_proj(rearrange(y, "b h t d -> b t (h d)")), new
 
 
 class LayerScale(nn.Module):
@@ -75,8 +79,8 @@ class TransformerLayer(nn.Module):
         self.attention = Attention(config)
         self.layer_scale1 = LayerScale(d_model, config.layer_scale)
         self.norm2 = nn.LayerNorm(d_model)
-        self.linear1 = nn.Linear(d_model, config.dim_feedforward, bias=False)
-        self.linear2 = nn.Linear(config.dim_feedforward, d_model, bias=False)
+        self.linear1 = Linear(d_model, config.dim_feedforward, bias=False)
+        self.linear2 = Linear(config.dim_feedforward, d_model, bias=False)
         self.layer_scale2 = LayerScale(d_model, config.layer_scale)
 
     def forward(
@@ -143,4 +147,4 @@ class Transformer(StreamingModule):
 def _projection(input_dim: int, output_dim: int) -> nn.Module:
     if input_dim == output_dim:
         return nn.Identity()
-    return nn.Linear(input_dim, output_dim, bias=False)
+    return Linear(input_dim, output_dim, bias=False)

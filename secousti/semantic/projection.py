@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from secousti.acoustic.linear import Linear
 from secousti.acoustic.transformer import Transformer
 from secousti.config import CodecConfig
 from secousti.streaming.state import State, StreamingModule
@@ -19,8 +20,8 @@ class SemanticProjection(StreamingModule):
         self.transformer = Transformer(
             config.transformer, config.depth.semantic, input_dim=config.seanet.dimension
         )
-        self.mu = nn.Linear(d_model, d_model)
-        self.logvar = nn.Linear(d_model, d_model)
+        self.mu = Linear(d_model, d_model)
+        self.logvar = Linear(d_model, d_model)
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
