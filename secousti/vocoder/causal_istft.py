@@ -179,7 +179,7 @@ class CausalIstftVocoder(Vocoder):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        state = {
+        state: State = {
             "backbone": self.backbone.init_state(batch_size, device, dtype),
             "overlap_add": self.overlap_add.init_state(batch_size, device, dtype),
         }

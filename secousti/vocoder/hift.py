@@ -72,51 +72,55 @@ class HiftVocoder(Vocoder):
         self.stft = TimedStft(config.n_fft, config.hop)
         self.conv_pre = TimedConv1d(mel.n_mels, config.channels, 7)
         self._build_stages()
-        self._build_waits()
 
     def _build_stages(self) -> None:
         config, channels = self.config, self.config.channels
-        self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
-        self.source_downs, self.source_resblocks = nn.ModuleList(), nn.ModuleList()
-        means = []
+        ups, downs, branches, means = [], [], [], []
+        self.resblocks = nn.ModuleList()
         stride = prod(config.upsample_rates)
         sizes = (config.upsample_rates, config.upsample_kernel_sizes, config.source_kernel_sizes)
         for rate, kernel, source_kernel in zip(*sizes, strict=True):
-            self.ups.append(TimedConvTranspose1d(channels, channels // 2, kernel, rate))
+            ups.append(TimedConvTranspose1d(channels, channels // 2, kernel, rate))
             channels, stride = channels // 2, stride // rate
             down_kernel = 2 * stride if stride > 1 else 1
-            down = TimedConv1d(config.n_fft + 2, channels, down_kernel, stride)
+            downs.append(TimedConv1d(config.n_fft + 2, channels, down_kernel, stride))
             dilations = config.resblock_dilations
-            self.source_downs.append(down)
-            self.source_resblocks.append(ResidualUnit(channels, source_kernel, dilations, Snake))
+            branches.append(ResidualUnit(channels, source_kernel, dilations, Snake))
             units = [
                 ResidualUnit(channels, k, dilations, Snake) for k in config.resblock_kernel_sizes
             ]
             self.resblocks.extend(units)
             means.append(UnitMean(units, channels))
-        self.means = nn.ModuleList(means)
+        self.ups, self.source_downs = nn.ModuleList(ups), nn.ModuleList(downs)
+        self.source_resblocks, self.means = nn.ModuleList(branches), nn.ModuleList(means)
         self.shift = MirrorShift(channels)
         self.conv_post = TimedConv1d(channels, config.n_fft + 2, 7)
         self.istft = TimedIstft(config.n_fft, config.hop)
+        self._build_waits(ups, downs, branches, means)
 
-    def _build_waits(self) -> None:
+    def _build_waits(
+        self,
+        ups: list[TimedConvTranspose1d],
+        downs: list[TimedConv1d],
+        branches: list[ResidualUnit],
+        means: list[UnitMean],
+    ) -> None:
         """Delays that make the two branches meet, and the output a whole number of frames late."""
         config = self.config
         source_lag = prod(config.upsample_rates) * self.f0_predictor.lag + self.stft.lag
-        self.source_waits, self.waits = nn.ModuleList(), nn.ModuleList()
+        source_waits, waits = [], []
         lag = self.conv_pre.lag
-        last = len(self.ups) - 1
-        for i, up in enumerate(self.ups):
-            down, unit, mean = self.source_downs[i], self.source_resblocks[i], self.means[i]
-            stride, channels = down.stride[0], down.out_channels
-            lag = lag * up.stride[0] + up.lag + (self.shift.lag if i == last else 0)
+        for i, (up, down, branch) in enumerate(zip(ups, downs, branches, strict=True)):
+            stride = down.stride[0]
+            lag = lag * up.stride[0] + up.lag + (self.shift.lag if i == len(ups) - 1 else 0)
             # The earlier branch waits. A strided layer starts at multiples of its stride.
-            wait = max(lag - down.lag - unit.lag, 0) * stride - source_lag
-            wait = max(wait, 0) + -(source_lag + max(wait, 0)) % stride
-            branch = (source_lag + wait) // stride + down.lag + unit.lag
-            self.source_waits.append(DelayLine(config.n_fft + 2, wait))
-            self.waits.append(DelayLine(channels, branch - lag))
-            lag = branch + mean.lag
+            wait = max((lag - down.lag - branch.lag) * stride - source_lag, 0)
+            wait += -(source_lag + wait) % stride
+            meeting = (source_lag + wait) // stride + down.lag + branch.lag
+            source_waits.append(DelayLine(config.n_fft + 2, wait))
+            waits.append(DelayLine(down.out_channels, meeting - lag))
+            lag = meeting + means[i].lag
+        self.source_waits, self.waits = nn.ModuleList(source_waits), nn.ModuleList(waits)
         lag = (lag + self.conv_post.lag) * config.hop + self.istft.lag
         self.lookahead = -(-lag // self.hop_length)
         self.last = DelayLine(1, self.delay - lag)

@@ -9,7 +9,7 @@ before time 0 is zero at the input of every layer, exactly as the padding of the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -38,16 +38,6 @@ class Timed(NamedTuple):
         if self.start is None:
             return self
         return self.map(lambda values: values * (self.times() >= 0)[:, None].to(values.dtype))
-
-
-class TimedModule(Protocol):
-    """What the layers here have in common: ``lag`` is their delay in output steps."""
-
-    lag: int
-
-    def init_state(self, batch_size: int, device: torch.device | None = None) -> State: ...
-
-    def __call__(self, x: Timed, state: State | None) -> tuple[Timed, State | None]: ...
 
 
 class TimedConv1d(nn.Conv1d):
@@ -162,18 +152,17 @@ class ResidualUnit(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
-        self.convs1 = nn.ModuleList(
+        first = [
             TimedConv1d(channels, channels, kernel_size, dilation=d, causal=causal)
             for d in dilations
-        )
-        self.convs2 = nn.ModuleList(
-            TimedConv1d(channels, channels, kernel_size, causal=causal) for _ in dilations
-        )
+        ]
+        second = [TimedConv1d(channels, channels, kernel_size, causal=causal) for _ in dilations]
+        waits = [DelayLine(channels, a.lag + b.lag) for a, b in zip(first, second, strict=True)]
+        self.convs1, self.convs2 = nn.ModuleList(first), nn.ModuleList(second)
+        self.delays = nn.ModuleList(waits)
         self.activations1 = nn.ModuleList(activation(channels) for _ in dilations)
         self.activations2 = nn.ModuleList(activation(channels) for _ in dilations)
-        pairs = zip(self.convs1, self.convs2, strict=True)
-        self.delays = nn.ModuleList(DelayLine(channels, a.lag + b.lag) for a, b in pairs)
-        self.lag = sum(delay.lag for delay in self.delays)
+        self.lag = sum(wait.lag for wait in waits)
 
     def _parts(self) -> dict[str, nn.Module]:
         named = (("1", self.convs1), ("2", self.convs2), ("x", self.delays))
