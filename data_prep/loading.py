@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,10 +17,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from data_prep.files import open_binary
 from secousti.errors import SecoustiError, require
 from secousti.text.inventory import IGNORE
 from secousti.text.regulator import frame_labels
+
+# The far end of a pipe for URLs: a process of its own, so that reading and decoding overlap.
+_COPY = (
+    "import fsspec, shutil, signal, sys\n"
+    "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"  # a reader may stop early
+    "with fsspec.open(sys.argv[1], 'rb') as file: shutil.copyfileobj(file, sys.stdout.buffer)"
+)
 
 
 @dataclass
@@ -150,10 +155,11 @@ def batches(
         max_seconds: audio a batch at most, padding included in the sampler's estimate.
         buckets: classes of duration.
         buffer_size: utterances read ahead (without their audio decoded) to choose from.
-        workers: decoding processes; 0 decodes in this one.
+        workers: decoding processes, at most one a shard; 0 decodes in this one.
     """
     dataset = require("lhotse.dataset", "data")
     cuts = open_shards(location, split, shuffle=shuffle, seed=seed)
+    workers = min(workers, len(read_index(location)["splits"][split]["shards"]))
     sampler = dataset.DynamicBucketingSampler(
         cuts,
         max_duration=max_seconds,
@@ -171,12 +177,14 @@ def batches(
 
 def _source(location: str, name: str) -> str:
     """What lhotse is given to open: a path, or a command that writes the file to its output."""
+    if "://" not in location and not location.startswith("pipe:"):
+        return str(Path(location) / name)
     if location.startswith("pipe:"):
-        return location.replace("{}", name) if "{}" in location else f"{location}/{name}"
-    if "://" in location:
+        command = location.replace("{}", name) if "{}" in location else f"{location}/{name}"
+    else:
         url = shlex.quote(f"{location.rstrip('/')}/{name}")
-        return f"pipe:{shlex.quote(sys.executable)} -m data_prep.loading {url}"
-    return str(Path(location) / name)
+        command = f"pipe:{shlex.quote(sys.executable)} -c {shlex.quote(_COPY)} {url}"
+    return f"{command} | gzip -dc" if name.endswith(".gz") else command
 
 
 def _fetch(location: str, name: str) -> bytes:
@@ -185,8 +193,3 @@ def _fetch(location: str, name: str) -> bytes:
         command = source.removeprefix("pipe:")
         return subprocess.run(command, shell=True, check=True, capture_output=True).stdout
     return Path(source).read_bytes()
-
-
-if __name__ == "__main__":  # the far end of a pipe: copy a URL to standard output
-    with open_binary(sys.argv[1]) as remote:
-        shutil.copyfileobj(remote, sys.stdout.buffer, 1 << 20)

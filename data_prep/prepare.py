@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -91,7 +92,7 @@ def _locked(folder: Path) -> Iterator[None]:
     work = folder / ".work"
     work.mkdir(exist_ok=True)
     for leftover in work.glob("*.tmp"):
-        _remove_scratch(leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
     with (work / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,12 +101,6 @@ def _locked(folder: Path) -> Iterator[None]:
                 f"another prepare is writing to {folder}; wait for it or choose another folder"
             ) from None
         yield
-
-
-def _remove_scratch(path: Path) -> None:
-    for file in path.iterdir():
-        file.unlink()
-    path.rmdir()
 
 
 def _remove_stale(folder: Path, planned: dict[str, int], summary: Summary) -> None:
