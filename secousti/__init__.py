@@ -1,13 +1,20 @@
 """Streaming semantic speech codecs: tokens that hold what is said, a vector for who says it."""
 
-from secousti.codec import SecoustiCodec
-from secousti.config import CodecConfig
-from secousti.encoded import Encoded
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from secousti.errors import SecoustiError
-from secousti.hub.load import load_codec
-from secousti.streaming.decoder import StreamDecoder
-from secousti.streaming.encoder import StreamEncoder
 from secousti.version import __version__
+
+if TYPE_CHECKING:
+    from secousti.codec import SecoustiCodec
+    from secousti.config import CodecConfig
+    from secousti.encoded import Encoded
+    from secousti.hub.load import load_codec
+    from secousti.streaming.decoder import StreamDecoder
+    from secousti.streaming.encoder import StreamEncoder
 
 __all__ = [
     "CodecConfig",
@@ -19,3 +26,25 @@ __all__ = [
     "__version__",
     "load_codec",
 ]
+
+# Imported when first asked for, so that what needs no torch (`secousti --help`) starts at once.
+_HOMES = {
+    "CodecConfig": "secousti.config",
+    "Encoded": "secousti.encoded",
+    "SecoustiCodec": "secousti.codec",
+    "StreamDecoder": "secousti.streaming.decoder",
+    "StreamEncoder": "secousti.streaming.encoder",
+    "load_codec": "secousti.hub.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'secousti' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Annotated, Any
 
@@ -103,5 +104,8 @@ def run(argv: list[str] | None = None) -> None:
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has left: end quietly, as other tools do.
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        typer.echo(f"secousti: error: {error}", err=True)
         sys.exit(1)

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from secousti.files.jobs import Job, Result
 
-MOST_ROWS = 30  # of a summary; longer ones show the failures and the sum
+MOST_ROWS = 30  # of a summary; a longer one shows the sum and the failures
 
 
 def progress(jobs: Sequence[Job]) -> Iterator[Job]:
@@ -57,42 +57,42 @@ def _bits(result: Result) -> str:
 
 
 def _rate(bits: float, seconds: float) -> str:
-    return f"{bits / seconds:.0f} bit/s" if seconds else "-"
+    return f"{bits / seconds:.0f} bit/s" if bits and seconds else "-"
 
 
 def _table(results: Sequence[Result]) -> None:
+    """Numbers of every file and their sum; failures one below the other."""
     from rich.console import Console
     from rich.table import Table
 
-    failed = [result for result in results if result.error]
-    shown = list(results) if len(results) <= MOST_ROWS else failed
+    good = [result for result in results if not result.error]
     table = Table(show_footer=True)
-    good = len(results) - len(failed)
-    table.add_column("file", f"{good} done, {len(failed)} failed", overflow="fold")
-    seconds = sum(result.duration for result in results)
-    frames = sum(result.frames for result in results)
-    tokens = sum(result.bits.tokens for result in results)
-    total = sum(result.bits.total for result in results)
-    footers = (f"{seconds:.2f} s", str(frames), _rate(tokens, seconds), _rate(total, seconds))
-    names = ("duration", "frames", "tokens", "whole file")
-    for name, footer in zip(names, footers, strict=True):
-        table.add_column(name, footer, justify="right")
-    table.add_column("result", overflow="fold")
-    for result in shown:
+    seconds = sum(result.duration for result in good)
+    sums = [
+        f"{seconds:.2f} s",
+        str(sum(result.frames for result in good)),
+        _rate(sum(result.bits.tokens for result in good), seconds),
+        _rate(sum(result.bits.total for result in good), seconds),
+    ]
+    table.add_column("file", "all", overflow="fold")
+    for name, footer in zip(("duration", "frames", "tokens", "file"), sums, strict=True):
+        table.add_column(name, footer, justify="right", no_wrap=True)
+    for result in good if len(good) <= MOST_ROWS else []:
         table.add_row(*_cells(result))
     Console(stderr=True).print(table)
+    for result in results:
+        if result.error:
+            typer.echo(f"secousti: error: {result.job.source}: {result.error}", err=True)
+    typer.echo(f"{len(good)} done, {len(results) - len(good)} failed", err=True)
 
 
 def _cells(result: Result) -> list[str]:
     from rich.markup import escape
 
-    if result.error:
-        return [escape(result.job.source), "", "", "", "", f"[red]{escape(result.error)}[/red]"]
     return [
         escape(result.job.source),
         f"{result.duration:.2f} s",
         str(result.frames),
         _rate(result.bits.tokens, result.duration),
         _rate(result.bits.total, result.duration),
-        escape(result.job.target),
     ]

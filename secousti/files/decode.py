@@ -17,7 +17,8 @@ from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import SCT, open_tokens
 
-SETTLE = 5.0  # seconds decoded before a stretch and not kept
+# Seconds decoded before a stretch, for the codec to settle, and after it, for what looks ahead.
+BEFORE, AFTER = 5.0, 1.0
 
 
 def decode(
@@ -86,15 +87,15 @@ def _forgiving(
 def _decode_stretch(
     job: Job, shelf: Shelf, sample_rate: int | None, start: float, end: float | None
 ) -> Result:
-    """Decode from a little before ``start``, so that the codec is settled when it matters."""
+    """Decode a little more than the stretch, and cut."""
     if job.source == PIPE:
         raise SecoustiError("a stretch is read from a file: a pipe cannot seek")
     with open(job.source, "rb") as file:
         header = Reader(file, job.source).header
         codec = shelf.codec(header, job.source)
         rate = sample_rate or codec.sample_rate
-        first = max(0, int((start - SETTLE) * header.frame_rate))
-        last = None if end is None else math.ceil(end * header.frame_rate)
+        first = max(0, int((start - BEFORE) * header.frame_rate))
+        last = None if end is None else math.ceil((end + AFTER) * header.frame_rate)
         file.seek(0)
         events = _moved(read_range(file, first, last, job.source), first, header)
         audio = np.concatenate(list(speak(codec, events, header, rate)))

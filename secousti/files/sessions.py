@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from secousti.audio.resample import SincResampler
+from secousti.audio.resample import ResampleStream, SincResampler
 from secousti.codec import SecoustiCodec
 from secousti.container import End, Event, Header, Tokens, TruncatedError, Voice
 from secousti.container.encoded import gather, voice_vector
@@ -38,16 +39,16 @@ def stream_encoder(codec: Codec, sample_rate: int) -> StreamEncoder | P2PSynStre
     return P2PSynStreamEncoder(codec, sample_rate=sample_rate)
 
 
-def stream_decoder(codec: Codec, sample_rate: int) -> StreamDecoder | P2PSynStreamDecoder:
-    """A live decoder that speaks at ``sample_rate``.
+def stream_decoder(codec: Codec) -> StreamDecoder | P2PSynStreamDecoder:
+    """A live decoder that speaks at the codec's rate.
 
     Raises:
         SecoustiError: the codec needs the whole recording, or has no vocoder.
     """
     _check_causal(codec)
     if isinstance(codec, SecoustiCodec):
-        return StreamDecoder(codec, sample_rate=sample_rate)
-    return P2PSynStreamDecoder(codec, sample_rate=sample_rate)
+        return StreamDecoder(codec)
+    return P2PSynStreamDecoder(codec)
 
 
 def is_causal(codec: Codec) -> bool:
@@ -141,23 +142,49 @@ def speak(
     if not is_causal(codec):
         yield _speak_at_once(codec, events, header, sample_rate)
         return
-    decoder = stream_decoder(codec, sample_rate)
-    unit = codec.frame_size + codec.hop_length  # more than any codec pads at the end
-    trimmer = Trimmer(-(-unit * sample_rate // codec.sample_rate))
+    decoder = stream_decoder(codec)
+    output = _Output(codec, sample_rate)
     cut: TruncatedError | None = None
     try:
         for event in events:
             if isinstance(event, Voice) and isinstance(decoder, StreamDecoder):
                 decoder.set_paralinguistic(voice_vector(event))
             elif isinstance(event, Tokens):
-                yield trimmer.push(decoder.push(event.codes)[0, 0].cpu().numpy())
+                yield output.push(decoder.push(event.codes)[0, 0])
             elif isinstance(event, End):
-                trimmer.total = output_samples(event, header, sample_rate)
+                output.set_length(event, header)
     except TruncatedError as error:
         cut = error
-    yield trimmer.finish(decoder.flush()[0, 0].cpu().numpy())
+    yield output.finish(decoder.flush()[0, 0])
     if cut is not None:
         raise cut
+
+
+class _Output:
+    """From a decoder's audio to the recording: trimmed as offline, resampled, trimmed again."""
+
+    def __init__(self, codec: Codec, sample_rate: int) -> None:
+        self._resample = ResampleStream(SincResampler(codec.sample_rate, sample_rate))
+        self._sample_rate = sample_rate
+        # More than any codec pads at the end, and more than rounding between rates can add.
+        self._decoded = Trimmer(codec.frame_size + codec.hop_length)
+        self._resampled = Trimmer(math.ceil(sample_rate / codec.sample_rate) + 2)
+
+    def set_length(self, end: End, header: Header) -> None:
+        """What the end record says."""
+        self._decoded.total = end.num_samples
+        self._resampled.total = output_samples(end, header, self._sample_rate)
+
+    def push(self, audio: Tensor) -> NDArray[np.float32]:
+        """Audio [N] of the decoder -> the samples that are sure by now."""
+        samples = self._decoded.push(audio.cpu().numpy())
+        return self._resampled.push(self._resample.push(torch.from_numpy(samples)).numpy())
+
+    def finish(self, audio: Tensor) -> NDArray[np.float32]:
+        """The decoder's last audio [N] -> the rest of the recording."""
+        samples = torch.from_numpy(self._decoded.finish(audio.cpu().numpy()))
+        rest = torch.cat([self._resample.push(samples), self._resample.flush()])
+        return self._resampled.finish(rest.numpy())
 
 
 def _speak_at_once(
