@@ -83,7 +83,7 @@ class P2PSynCodec(HubMixin, nn.Module):
         return self.frame_size + self.delay if self.causal else None
 
     @property
-    def weight_hash(self) -> str:  # type: ignore[override]
+    def weight_hash(self) -> str:
         """16 hex digits of what tokens mean; pseudo VQs and decoder may differ at a receiver."""
         return self.teacher.token_hash()
 
@@ -121,9 +121,13 @@ class P2PSynCodec(HubMixin, nn.Module):
         tokens = tokens_for(num_samples, self.config)
         total = int(tokens.max()) * self.frame_size
         audio = F.pad(batch.wav.to(self.device, self.dtype), (0, total - batch.wav.shape[-1]))
-        codes = self._by_row(self._tokenize, audio[:, None], tokens, self.frame_size)
+        count = None if stages == "all" else 1
+
+        def tokenize(audio: Tensor, lengths: Tensor | None) -> Tensor:
+            return self._tokenize(audio, lengths, count)
+
         return Encoded(
-            codes=codes if stages == "all" else codes[:, :1],
+            codes=self._by_row(tokenize, audio[:, None], tokens, self.frame_size),
             lengths=tokens,
             num_samples=num_samples,
             sample_rate=self.sample_rate,
@@ -199,8 +203,8 @@ class P2PSynCodec(HubMixin, nn.Module):
         return codes
 
     # ---------------------------------------------------------------- the steps
-    def _tokenize(self, audio: Tensor, lengths: Tensor | None) -> Tensor:
-        """Audio [B, 1, frame_size * L] -> codes int64 [B, S, L]."""
+    def _tokenize(self, audio: Tensor, lengths: Tensor | None, stages: int | None) -> Tensor:
+        """Audio [B, 1, frame_size * L] -> codes int64 [B, stages (default all), L]."""
         teacher = self.teacher
         spectrum, _ = teacher.mdct(audio)
         if self.config.backbone.causal:
@@ -209,7 +213,7 @@ class P2PSynCodec(HubMixin, nn.Module):
             tokens = spectrum.shape[-1] // self.config.backbone.stride
             mask = None if lengths is None else token_mask(lengths, tokens, spectrum.dtype)
             latents, _ = teacher.encoder(spectrum, None, mask)
-        return teacher.quantizer.encode(latents)
+        return teacher.quantizer.encode(latents, stages)
 
     def _synthesize(
         self,

@@ -205,7 +205,7 @@ def fold_weight_norm(*modules: nn.Module) -> None:
 
 
 def _normed_convolutions(*modules: nn.Module) -> list[nn.Module]:
-    convolutions = []
+    convolutions: list[nn.Module] = []
     for module in modules:
         for name, child in module.named_modules():
             inside_stack = name.startswith("stack.")

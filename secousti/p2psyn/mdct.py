@@ -74,10 +74,7 @@ class IMDCT(StreamingModule):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         first, second = (x.transpose(1, 2) @ self.basis.t()).chunk(2, dim=-1)  # [B, T, size]
-        if state is None:
-            overlap = torch.zeros_like(first[:, :1])
-        else:
-            overlap = tensor(state, "overlap")
+        overlap = torch.zeros_like(first[:, :1]) if state is None else tensor(state, "overlap")
         carried = torch.cat([overlap, second], dim=1)
         audio = (first + carried[:, :-1]).flatten(1)[:, None]
         return audio, (None if state is None else {"overlap": carried[:, -1:]})

@@ -8,13 +8,13 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from secousti.acoustic.conv import CausalConv1d
 from secousti.errors import SecoustiError
-from secousti.p2psyn.conformer import ConformerBlock
 from secousti.p2psyn.config import PseudoConfig
+from secousti.p2psyn.conformer import ConformerBlock
 from secousti.streaming.state import State, StreamingModule, substate, tensor
 
 
 class PaddedLSTM(StreamingModule):
-    """LSTM layers on [B, T, C]; both directions (each row from its own end), or one that streams."""
+    """LSTM layers on [B, T, C]: both directions, each row from its own end, or one that streams."""
 
     def __init__(self, config: PseudoConfig) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class PseudoVQ(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        state = {
+        state: State = {
             "embed": self.embed.init_state(batch_size, device, dtype),
             "lstm": self.lstm.init_state(batch_size, device, dtype),
         }

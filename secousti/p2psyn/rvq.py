@@ -82,7 +82,7 @@ class ResidualVQ(nn.Module):
         return Quantized(vectors, torch.stack(codes, dim=1), codebook_loss, commit_loss)
 
     def inner(self, residual: Tensor, stage: int) -> Tensor:
-        """What stage ``stage`` searches for, [B, L, K]: the residual, projected if so configured."""
+        """What stage ``stage`` searches for, [B, L, K]: the residual, projected if configured."""
         return self.inputs[stage](residual) if len(self.inputs) else residual
 
     def nearest(self, x: Tensor, stage: int) -> Tensor:

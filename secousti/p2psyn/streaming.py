@@ -150,14 +150,11 @@ class P2PSynStreamDecoder:
         self._resample = [ResampleStream(resampler) for _ in range(batch_size)]
         self._generator = torch.Generator().manual_seed(0)
         self._vectors = codec.teacher.quantizer.vectors().detach()
-        parts = {
-            "pseudo": codec.pseudo,
-            "decoder": codec.teacher.decoder,
-            "imdct": codec.teacher.imdct,
-        }
+        start = (batch_size, codec.device, codec.dtype)
         self._state: State = {
-            name: part.init_state(batch_size, codec.device, codec.dtype)
-            for name, part in parts.items()
+            "pseudo": codec.pseudo.init_state(*start),
+            "decoder": codec.teacher.decoder.init_state(*start),
+            "imdct": codec.teacher.imdct.init_state(*start),
         }
         self._lag = [codec.delay] * batch_size  # samples still to drop at the start
 

@@ -1,4 +1,4 @@
-"""A training file of P2PSynCodec: the keys ``codec``, ``data``, ``teacher``, ``pseudo``, ``run``."""
+"""A training file of P2PSynCodec; its keys are ``codec data teacher pseudo run``."""
 
 from __future__ import annotations
 

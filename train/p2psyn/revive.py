@@ -1,4 +1,4 @@
-"""Codebook entries that nothing uses are set to latents of the batch (an option, not the paper's)."""
+"""Codebook entries that nothing uses are set to latents (an option, not the paper's)."""
 
 from __future__ import annotations
 

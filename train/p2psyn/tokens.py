@@ -20,8 +20,8 @@ from torch.utils.data import Dataset
 from secousti.errors import SecoustiError
 from secousti.hub.weights import write_atomically
 from secousti.p2psyn.codec import P2PSynCodec
-from train.packed import PackedAudio
 from train.p2psyn.crops import at_level
+from train.packed import PackedAudio
 
 
 class TokenCache:

@@ -54,7 +54,7 @@ def codebook_use(recordings: list[np.ndarray], codebook_size: int) -> list[Stage
                 before,
                 pairs if stage else 0,
                 figures.tokens,
-            )  # fmt: skip
+            )
         )
     return rows
 

@@ -85,7 +85,7 @@ def analyse(
         audio = _audio(utterance, codec)
         codes.append(codec.encode(audio, stages="all").codes[0].cpu().numpy())
         stage_rows.append((utterance.speaker, stage_scores(codec, audio)))
-        parts = {
+        parts: dict[str, dict[Any, Score]] = {
             "ablation": ablation(audio),
             "loss": loss_scores(codec, audio, ablation.mel),
             "agreement": agreement_scores(codec, audio),
@@ -167,7 +167,7 @@ def _joined(key: Any) -> str:
 
 
 def write(analyses: Sequence[Analysis], folder: Path) -> Path:
-    """``analysis.json``, ``analysis.md`` and pictures of the analyses; returns the Markdown file."""
+    """``analysis.json``, ``analysis.md`` and pictures; returns the Markdown file."""
     import json
 
     from secousti.hub.weights import write_atomically
