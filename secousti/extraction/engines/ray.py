@@ -1,0 +1,69 @@
+"""A Ray cluster, through Ray Data: tasks are rows, a worker is an actor with the model loaded.
+
+Ray gives the task of a worker that died to another one. Shards are renamed into place whole and
+depend on their task alone, so doing one twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+from secousti.errors import require
+from secousti.extraction.items import Progress, Task
+from secousti.extraction.journal import Record
+from secousti.extraction.shard import Event, Job, ShardMaker
+
+_GPU_LOADERS = 4  # cores for decoding beside each GPU
+
+
+class _Worker:
+    """What Ray Data calls with batches of one task."""
+
+    def __init__(self, job: bytes) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self.make = ShardMaker(pickle.loads(job))
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        records = []
+        for data in batch["task"]:
+            events = list(self.make(pickle.loads(data)))
+            records.append(pickle.dumps(events[-1]))
+        return {"record": records}
+
+
+def run_ray(tasks: list[Task], job: Job, processes: int) -> Iterator[Event]:
+    """``processes`` actors in the cluster that ``RAY_ADDRESS`` names, or in a new local one.
+
+    The input, the model and the output must be visible to every node.
+
+    Raises:
+        SecoustiError: Ray is missing.
+    """
+    ray = require("ray", "ray")
+    require("ray.data", "ray")
+    if not tasks:
+        return
+    weights = {task.index: task.weight for task in tasks}
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False)
+    gpu = job.settings.device.startswith("cuda")
+    # Objects of ours cross the cluster as bytes, within one run of one version.
+    rows = ray.data.from_items([{"task": pickle.dumps(task)} for task in tasks])
+    done = rows.repartition(len(tasks)).map_batches(
+        _Worker,
+        fn_constructor_args=(pickle.dumps(job),),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=min(processes, len(tasks))),
+        num_cpus=_GPU_LOADERS if gpu else 1,
+        num_gpus=1 if gpu else 0,
+        max_restarts=-1,
+        max_task_retries=-1,
+    )
+    for row in done.iter_rows():
+        record: Record = pickle.loads(row["record"])
+        yield Progress(weights[record.shard], record.seconds)
+        yield record

@@ -1,0 +1,90 @@
+"""Parquet with a column of audio: bytes, Hugging Face's {bytes, path}, or paths and URLs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secousti.errors import SecoustiError, require
+from secousti.extraction.inputs.base import Source, fingerprint_of_files
+from secousti.extraction.inputs.listing import about
+from secousti.extraction.items import ABOUT, Item, Task, broken, load_anywhere, load_bytes
+from secousti.extraction.storage import is_url, matching, open_binary
+
+AUDIO_COLUMN = "audio"
+_BATCH_ROWS = 64
+_ID_COLUMNS = ("id", "utt_id", "key")
+
+
+@dataclass(frozen=True)
+class Parquet(Source):
+    """Each row group becomes one shard."""
+
+    locations: tuple[str, ...]
+
+    @classmethod
+    def open(cls, location: str) -> Parquet:
+        """A file, a folder of them, or a pattern with ``*``.
+
+        Raises:
+            SecoustiError: pyarrow is missing, no files, or one without the column ``audio``.
+        """
+        require("pyarrow", "extract")
+        found = matching(location, ".parquet")
+        if not found:
+            raise SecoustiError(f"{location} holds no .parquet files")
+        return cls(tuple(found))
+
+    def tasks(self) -> list[Task]:
+        import pyarrow.parquet as pq
+
+        tasks: list[Task] = []
+        for location in self.locations:
+            with open_binary(location) as file:
+                metadata = pq.ParquetFile(file).metadata
+                if AUDIO_COLUMN not in {
+                    metadata.schema.to_arrow_schema().field(i).name
+                    for i in range(len(metadata.schema.to_arrow_schema()))
+                }:
+                    raise SecoustiError(f"{location} has no column {AUDIO_COLUMN!r}")
+                for group in range(metadata.num_row_groups):
+                    rows = metadata.row_group(group).num_rows
+                    tasks.append(Task(len(tasks), location, group, group + 1, float(rows), 1.0))
+        return tasks
+
+    def fingerprint(self) -> str:
+        return fingerprint_of_files(list(self.locations))
+
+    def items(self, task: Task) -> Iterator[Item]:
+        import pyarrow.parquet as pq
+
+        stem = os.path.splitext(task.location.rsplit("/", 1)[-1])[0]
+        with open_binary(task.location) as file:
+            table = pq.ParquetFile(file)
+            names = set(table.schema_arrow.names)
+            columns = [c for c in (AUDIO_COLUMN, *_ID_COLUMNS, *ABOUT) if c in names]
+            row = 0
+            for batch in table.iter_batches(_BATCH_ROWS, [task.start], columns=columns):
+                for entry in batch.to_pylist():
+                    yield _item(entry, f"{stem}/{task.start}/{row}", task.location)
+                    row += 1
+
+
+def _item(entry: dict[str, Any], fallback: str, location: str) -> Item:
+    audio = entry[AUDIO_COLUMN]
+    name = next((str(entry[c]) for c in _ID_COLUMNS if entry.get(c) is not None), None)
+    path = None
+    if isinstance(audio, dict):
+        audio, path = audio.get("bytes"), audio.get("path")
+        name = name or (os.path.splitext(path)[0] if path else None)
+        audio = path if audio is None else audio
+    name = name or fallback
+    if isinstance(audio, bytes):
+        return Item(name, lambda: load_bytes(audio, f"{location}: {name}"), about(entry))
+    if not isinstance(audio, str):
+        return Item(name, broken(f"{location}: row {name} has no audio"))
+    if not is_url(audio) and not os.path.isabs(audio):
+        audio = f"{location.rsplit('/', 1)[0]}/{audio}"
+    return Item(name, lambda: load_anywhere(audio), about(entry))

@@ -1,0 +1,118 @@
+"""What passes through the pipeline: recordings to come, token rows, faults, tasks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from secousti.audio.io import check_audio, load_audio
+from secousti.errors import SecoustiError
+from secousti.extraction.storage import is_url, read_bytes
+
+ABOUT = ("text", "phonemes", "speaker", "language")  # carried along where known
+
+
+@dataclass(frozen=True)
+class Task:
+    """The part of the input that becomes output shard ``index``.
+
+    ``location`` with ``start`` and ``stop`` means what its source says (bytes of a listing, row
+    groups of a Parquet file). ``weight`` measures progress: ``per_item`` of it for each item.
+    """
+
+    index: int
+    location: str
+    start: int = 0
+    stop: int = 0
+    weight: float = 1.0
+    per_item: float = 0.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording. ``load`` returns mono float32 [N] and its rate in Hz, or raises."""
+
+    id: str
+    load: Callable[[], tuple[Tensor, int]]
+    about: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A recording that was skipped, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Work since the last event: of the task's weight, and seconds of audio."""
+
+    weight: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """One utterance of the output.
+
+    ``codes`` uint16 [K * L], codebooks of a frame together; ``paralinguistic`` int8 [64], the
+    wire form (times 1/127), or ``None``; ``num_samples`` at the codec's rate.
+    """
+
+    id: str
+    codes: np.ndarray
+    num_samples: int
+    duration: float
+    paralinguistic: np.ndarray | None
+    about: dict[str, str]
+
+
+def load_anywhere(location: str) -> tuple[Tensor, int]:
+    """A recording behind a path or URL: mono float32 [N] and Hz.
+
+    Raises:
+        SecoustiError: missing, not audio, empty, or NaN among the samples.
+    """
+    if not is_url(location):
+        return load_audio(Path(location))
+    if location.startswith("file://"):
+        return load_audio(Path(location.removeprefix("file://")))
+    try:
+        data = read_bytes(location)
+    except OSError as error:
+        raise SecoustiError(f"no such audio file: {location}") from error
+    return load_bytes(data, location)
+
+
+def load_bytes(data: bytes, name: str) -> tuple[Tensor, int]:
+    """A recording from the bytes of its file: mono float32 [N] and Hz.
+
+    Raises:
+        SecoustiError: not audio, empty, or NaN among the samples.
+    """
+    try:
+        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise SecoustiError(
+            f"{name} is not audio that can be read (libsndfile says: {error.error_string})"
+        ) from error
+    wav = torch.from_numpy(np.ascontiguousarray(samples.mean(axis=1)))
+    return check_audio(wav, name), rate
+
+
+def broken(reason: str) -> Callable[[], tuple[Tensor, int]]:
+    """A ``load`` that fails: for entries known to be bad before they are opened."""
+
+    def load() -> tuple[Tensor, int]:
+        raise SecoustiError(reason)
+
+    return load

@@ -1,0 +1,84 @@
+"""What a run is told, and the part of it that the output depends on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from secousti.errors import SecoustiError
+
+if TYPE_CHECKING:
+    from secousti.codec import SecoustiCodec
+    from secousti.p2psyn.codec import P2PSynCodec
+
+LAYOUT = 1  # of shards and journal: a number that changes when their content does
+Format = Literal["parquet", "webdataset", "shar"]
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to extract.
+
+    ``batch_seconds``: audio in a batch; ``window_seconds``: audio read ahead to sort by length.
+    ``voice``: also store the paralinguistic vector. ``loaders``: threads that decode ahead in
+    each process (0: the process decodes itself). ``strict``: the first bad recording is an error.
+    """
+
+    model: str
+    revision: str | None = None
+    device: str = "cpu"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    format: Format = "parquet"
+    shard_size: int = 2000
+    batch_seconds: float = 60.0
+    window_seconds: float = 600.0
+    voice: bool = True
+    loaders: int = 0
+    strict: bool = False
+
+    def load_codec(self, device: str | None = None) -> SecoustiCodec | P2PSynCodec:
+        """The model, on ``device`` (``self.device`` if not given) and in ``dtype``."""
+        from secousti.hub.load import load_codec
+
+        codec = load_codec(self.model, device=device or self.device, revision=self.revision)
+        return codec.to(_DTYPES[self.dtype])
+
+
+@dataclass(frozen=True)
+class CodecFacts:
+    """What rows and the index say about the codec."""
+
+    model_id: str
+    weight_hash: str
+    sample_rate: int
+    frame_size: int
+    frame_rate: float
+    num_codebooks: int
+    codebook_size: int
+
+    @classmethod
+    def of(cls, codec: SecoustiCodec | P2PSynCodec) -> CodecFacts:
+        """Raises SecoustiError for a codebook whose ids need more than 16 bits."""
+        if codec.codebook_size > 1 << 16:
+            raise SecoustiError(f"a codebook of {codec.codebook_size} entries needs over 16 bits")
+        return cls(
+            codec.model_id,
+            codec.weight_hash,
+            codec.sample_rate,
+            codec.frame_size,
+            codec.frame_rate,
+            codec.num_codebooks,
+            codec.codebook_size,
+        )
+
+
+def identity(settings: Settings, facts: CodecFacts, fingerprint: str) -> dict[str, Any]:
+    """What must not change between the runs that fill one output."""
+    chosen = asdict(settings)
+    for name in ("model", "revision", "loaders", "strict"):
+        del chosen[name]
+    chosen["device"] = torch.device(settings.device).type
+    return {"layout": LAYOUT, **chosen, **asdict(facts), "input": fingerprint}
