@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,9 @@ def info(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, for programs.")
     ] = False,
+    as_bytes: Annotated[
+        bool, typer.Option("--bytes", help="Every byte of a file and what it means.")
+    ] = False,
 ) -> None:
     """What .sct files hold, checked to the last byte, and where every bit goes.
 
@@ -33,9 +37,13 @@ def info(
 
     from secousti import files
 
+    if as_bytes and "-" in inputs:
+        raise typer.BadParameter("--bytes reads twice, so it needs files instead of a pipe")
     console = Console()
     for found in files.info(inputs):
-        if as_json:
+        if as_bytes:
+            typer.echo("\n".join(_bytes(found.name)))
+        elif as_json:
             typer.echo(_json(found))
         else:
             console.print(_table(found))
@@ -106,3 +114,17 @@ def _json(found: Info) -> str:
         "header": dataclasses.asdict(found.header),
     }
     return json.dumps(values, ensure_ascii=False)
+
+
+def _bytes(path: str) -> Iterator[str]:
+    """Offset, hex and meaning, 16 bytes a line; text is shown as it is."""
+    from secousti.container.dump import fields
+
+    with open(path, "rb") as file:
+        for field in fields(file):
+            is_text = field.meaning.encode() == field.data
+            for start in range(0, len(field.data), 16):
+                row = field.data[start : start + 16]
+                said = row.decode(errors="replace") if is_text else field.meaning
+                shown = said if is_text or start == 0 else ""
+                yield f"{field.offset + start:6}  {row.hex(' '):47}  {shown}".rstrip()
