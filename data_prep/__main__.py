@@ -11,6 +11,7 @@ from secousti.errors import SecoustiError
 
 # name -> (module, function, one line of help)
 COMMANDS = {
+    "manifest": ("data_prep.manifest_command", "manifest", "a corpus as JSON Lines"),
     "prepare": ("data_prep.prepare_command", "prepare", "corpora to training shards"),
     "align": ("data_prep.alignment.command", "align", "phonemes and words with times"),
     "train-aligner": ("data_prep.alignment.train_command", "train_aligner", "your own aligner"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -115,12 +116,12 @@ def _line(split: str, corpus: str, language: str, groups: list[Group]) -> Line:
     )
 
 
-_HEADER = ("split", "corpus", "language", "utterances", "hours", "speakers", "with text", "aligned")
+_HEADER = ("split", "corpus", "lang", "utterances", "hours", "speakers", "text", "aligned")
 
 
 def print_report(summary: Summary, console: Console) -> None:
     """The tables of the report, for people at a terminal."""
-    table = Table(*_HEADER[:3], title="prepared", title_justify="left")
+    table = Table(*_HEADER[:3], title="prepared", title_justify="left", box=SIMPLE_HEAD)
     for name in _HEADER[3:]:
         table.add_column(name, justify="right")
     for line in summary.lines():
@@ -135,7 +136,7 @@ def print_report(summary: Summary, console: Console) -> None:
 
 
 def _fault_table(summary: Summary) -> Table:
-    table = Table("fault", title="faults", title_justify="left")
+    table = Table("fault", title="faults", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("count", justify="right")
     table.add_column("left out")
     table.add_column("for example", overflow="fold")
@@ -189,7 +190,7 @@ def _plot(summary: Summary) -> None:
         floor = [a + b for a, b in zip(floor, heights, strict=True)]
     axes.set_xlabel("duration of an utterance, s")
     axes.set_ylabel(f"utterances per {HISTOGRAM_STEP:g} s")
-    axes.margins(x=0.01)
+    axes.margins(x=0.01, y=0.08)
     axes.spines[["top", "right"]].set_visible(False)
     if summary.histogram:
         axes.legend(frameon=False)

@@ -128,12 +128,17 @@ def make_manifest(root: Path, speakers: int = 10, each: int = 4) -> Path:
     return write_rows(root / "all.jsonl", rows)
 
 
-def prepare(*arguments: str | Path) -> int:
-    """Exit status of the command, run in this process."""
+def run_command(*arguments: str | Path) -> int:
+    """Exit status of ``python -m data_prep ...``, run in this process."""
     try:
-        return main(["prepare", *map(str, arguments), "--workers", "1"])
+        return main([*map(str, arguments)])
     except SystemExit as exit_:
         return int(exit_.code or 0)
+
+
+def prepare(*arguments: str | Path) -> int:
+    """Exit status of ``prepare`` with one worker."""
+    return run_command("prepare", *arguments, "--workers", "1")
 
 
 @pytest.fixture(scope="session")

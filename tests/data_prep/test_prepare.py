@@ -23,6 +23,7 @@ from .conftest import (
     RATE,
     make_manifest,
     prepare,
+    run_command,
     tone,
     write_audio,
     write_rows,
@@ -314,3 +315,22 @@ def test_two_runs_do_not_write_to_one_folder(
         fcntl.flock(file, fcntl.LOCK_EX)
         assert prepare(manifest, "-o", tmp_path / "out") == 1
     assert "another prepare" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["libritts", "aishell3"])
+def test_a_manifest_of_a_corpus_leads_to_the_same_shards(tmp_path: Path, kind: str) -> None:
+    corpus, manifest = CORPORA[kind](tmp_path), tmp_path / "m.jsonl"
+    assert run_command("manifest", corpus, "-o", manifest) == 0
+    assert prepare(manifest, "-o", tmp_path / "a", "--valid-fraction", "0") == 0
+    assert prepare(corpus, "-o", tmp_path / "b", "--valid-fraction", "0") == 0
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+
+
+def test_a_manifest_leaves_out_what_is_no_audio(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = CORPORA["libritts"](tmp_path)
+    next(corpus.rglob("[0-9]*.wav")).write_bytes(b"x")
+    assert run_command("manifest", corpus, "-o", tmp_path / "m.jsonl", "--strict") == 1
+    assert len((tmp_path / "m.jsonl").read_text().splitlines()) == 3
+    assert "unreadable audio: 1" in capsys.readouterr().out
