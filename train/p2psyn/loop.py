@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import ProjectConfiguration
+from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration
 from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
@@ -63,6 +63,9 @@ def make_accelerator(run: RunConfig, output: Path) -> Accelerator:
         cpu=run.device == "cpu",
         mixed_precision=run.mixed_precision,
         log_with=list(run.trackers) or None,
+        # Buffers are constants or running statistics: sending them between two forward passes of
+        # one step would overwrite what the backward pass needs.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         project_config=ProjectConfiguration(project_dir=str(output), logging_dir=str(output)),
     )
     if run.trackers:

@@ -105,7 +105,9 @@ class TeacherStage:
     def _step_discriminators(self, real: Tensor, fake: Tensor, rate: float) -> Tensor:
         assert self.discriminators is not None
         with self.accelerator.autocast():
-            loss = discriminator_loss(self.discriminators(real)[0], self.discriminators(fake)[0])
+            logits, _ = self.discriminators(torch.cat([real, fake]))
+            pairs = [branch.chunk(2) for branch in logits]
+            loss = discriminator_loss([r for r, _ in pairs], [f for _, f in pairs])
         self._update(self.d_optimizer, self.discriminators, loss, rate)
         return loss.detach()
 
