@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from secousti.evaluation.evaluate import evaluate, with_codecs
+from secousti.evaluation.evaluate import Progress, evaluate, with_codecs
+from secousti.evaluation.report.text import print_report, print_table
 from secousti.evaluation.run import Tick
 from secousti.evaluation.suite import Suite, load_suite, parse_spec
 
@@ -45,23 +48,12 @@ def merge_specs(specs: tuple[str, ...], added: list[str]) -> tuple[str, ...]:
 
 def run_suite(options: Options) -> None:
     """Run whatever task the suite has, write its report, print it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     suite, folder = chosen_suite(options)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    TASKS[suite.task](suite, folder, options)
 
-        def progress(total: int) -> Tick:
-            task = bar.add_task("utterances", total=total)
-            return lambda: bar.advance(task)
 
+def _compare(suite: Suite, folder: Path, options: Options) -> None:
+    with progress_bar() as progress:
         summary = evaluate(
             suite,
             options.output,
@@ -71,10 +63,51 @@ def run_suite(options: Options) -> None:
             device=options.device,
             progress=progress,
         )
-    from secousti.evaluation.report.text import print_report
-
     print_report(summary)
     known = sum(record.known for record in summary.records)
-    print(
-        f"{known} of {len(summary.records)} recordings were coded before; report: {options.output}"
-    )
+    print(f"{known} of {len(summary.records)} recordings were coded before")
+    print(f"report: {options.output / 'report.html'}")
+
+
+def _probe(suite: Suite, folder: Path, options: Options) -> None:
+    from secousti.evaluation.probe_report import probe_table, run_probes
+
+    with progress_bar() as progress:
+        reports = run_probes(suite, options.output, device=options.device, tick=progress(None))
+    for report in reports:
+        print_table(probe_table(report))
+        for kind, reason in report.skipped.items():
+            print(f"{kind} was skipped: {reason}")
+    print(f"report: {options.output / 'probes.md'}")
+
+
+def _voices(suite: Suite, folder: Path, options: Options) -> None:
+    from secousti.evaluation.voices import run_voices
+
+    for path in run_voices(suite, options.output, device=options.device):
+        print(path)
+
+
+TASKS: dict[str, Callable[[Suite, Path, Options], None]] = {
+    "reconstruction": _compare,
+    "conversion": _compare,
+    "probes": _probe,
+    "voices": _voices,
+}
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on standard error, for a number of utterances that may not be known."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+
+        def start(total: int | None) -> Tick:
+            task = bar.add_task("utterances", total=total)
+            return lambda: bar.advance(task)
+
+        yield start

@@ -21,7 +21,7 @@ from secousti.evaluation.run import Tick, make_work, run_all
 from secousti.evaluation.suite import Suite
 from secousti.evaluation.worker import Plan, build_codec, build_metric
 
-Progress = Callable[[int], Tick]
+Progress = Callable[[int | None], Tick]
 
 
 def evaluate(

@@ -98,9 +98,18 @@ def _serve(plan: Plan, tasks: Any, results: Any) -> None:
     torch.set_num_threads(1)
     try:
         worker = Worker(plan)
-        for index, item in iter(tasks.get, None):
+        for index, item in iter(lambda: _take(tasks), None):
             results.put((index, worker.run(item)))
-            if not multiprocessing.parent_process().is_alive():  # type: ignore[union-attr]
-                return  # it was killed: nobody waits for the rest
     except Exception as error:
         results.put(str(error))
+
+
+def _take(tasks: Any) -> Any:
+    """The next task; None when there is no more, or nobody left who waits for results."""
+    parent = multiprocessing.parent_process()
+    while parent is not None and parent.is_alive():
+        try:
+            return tasks.get(timeout=2.0)
+        except queue.Empty:
+            continue
+    return None

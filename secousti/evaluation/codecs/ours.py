@@ -32,6 +32,11 @@ class Secousti(Codec):
 
         return load_codec(self.model, device=self.device).eval()
 
+    @property
+    def inner(self) -> Any:
+        """The model itself."""
+        return self._codec
+
     def check(self) -> None:
         from secousti.hub.resolve import resolve
 

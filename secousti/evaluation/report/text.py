@@ -26,20 +26,24 @@ def data_line(summary: Summary) -> str:
 
 def print_report(summary: Summary) -> None:
     """Tables in the terminal."""
+    for table in tables(summary):
+        print_table(table)
+    print(data_line(summary))
+    for line in notes(summary):
+        print(line)
+
+
+def print_table(table: Table) -> None:
+    """One table in the terminal; a paper's rows are dim."""
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console()
-    for table in tables(summary):
-        shown = RichTable(title=table.title, title_justify="left", header_style="bold")
-        for index, heading in enumerate(table.headings):
-            shown.add_column(heading, justify="left" if index == 0 else "right")
-        for row, quoted in zip(table.rows, table.quoted, strict=True):
-            shown.add_row(*row, style="dim italic" if quoted else "")
-        console.print(shown)
-    console.print(data_line(summary))
-    for line in notes(summary):
-        console.print(line, style="dim", markup=False)
+    shown = RichTable(title=table.title, title_justify="left", header_style="bold")
+    for index, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="left" if index == 0 else "right")
+    for row, quoted in zip(table.rows, table.quoted, strict=True):
+        shown.add_row(*row, style="dim italic" if quoted else "")
+    Console().print(shown)
 
 
 def notes(summary: Summary) -> list[str]:

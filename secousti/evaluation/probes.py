@@ -1,0 +1,178 @@
+"""What S, G and A know: linear probes for speaker, emotion and phoneme, and nearest phonemes.
+
+A representation is as disentangled as a linear classifier is helpless on it. Beside accuracy the
+probes give bits: the entropy of the labels less the probe's cross-entropy on unseen recordings,
+a lower bound of the mutual information (Alain and Bengio 2016 for linear probes; Pimentel et al.
+2020 for the bound).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secousti.errors import SecoustiError, require
+from secousti.evaluation.audio import read_audio
+from secousti.evaluation.datasets import Utterance
+
+Array = NDArray[np.float64]
+SILENCES = {"", "sil", "sp", "spn", "<eps>"}
+MOST_FRAMES = 20000
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One utterance as the codec sees it.
+
+    Attributes:
+        semantic: S after quantization, ``[L, D]``.
+        acoustic: A, ``[L, D]``.
+        paralinguistic: G, the 64 numbers.
+        frame_rate: frames of S and A a second.
+    """
+
+    semantic: Array
+    acoustic: Array
+    paralinguistic: Array
+    frame_rate: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How well one representation tells one kind of label.
+
+    Attributes:
+        accuracy: on recordings the probe has not seen.
+        chance: accuracy of always saying the commonest label.
+        bits: lower bound of what the representation says about the label, at least 0.
+        entropy: of the labels, the most that could be said.
+        classes: how many labels there are.
+        tested: labels that were guessed.
+    """
+
+    accuracy: float
+    chance: float
+    bits: float
+    entropy: float
+    classes: int
+    tested: int
+
+
+def represent(codec: Any, utterance: Utterance) -> Representation:
+    """S, A and G of a recording by one of our codecs (``SecoustiCodec``)."""
+    import torch
+
+    audio = read_audio(utterance.path)
+    wav = torch.from_numpy(audio.samples)[None, None]
+    encoded = codec.encode(wav, sample_rate=audio.rate)
+    acoustic = codec.acoustic(wav, sample_rate=audio.rate)[0].T  # [L, D]
+    with torch.inference_mode():
+        semantic = codec.quantizer.decode(encoded.codes[:, 0])[0].T  # [L, D]
+    return Representation(
+        semantic.double().cpu().numpy(),
+        acoustic[: len(semantic)].double().cpu().numpy(),
+        encoded.paralinguistic[0].double().cpu().numpy(),
+        codec.frame_rate,
+    )
+
+
+def pooled(frames: Array) -> Array:
+    """Mean and deviation over time, ``[2 D]``."""
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+
+
+def utterance_features(representations: list[Representation]) -> dict[str, Array]:
+    """One vector an utterance of S, G and A, ``[utterances, D]``."""
+    return {
+        "S": np.stack([pooled(r.semantic) for r in representations]),
+        "G": np.stack([r.paralinguistic for r in representations]),
+        "A": np.stack([pooled(r.acoustic) for r in representations]),
+    }
+
+
+def frame_features(representations: list[Representation]) -> dict[str, Array]:
+    """One vector a frame of S, G and A, ``[frames, D]``; G is the same on all frames."""
+    return {
+        "S": np.concatenate([r.semantic for r in representations]),
+        "G": np.concatenate(
+            [np.tile(r.paralinguistic, (len(r.semantic), 1)) for r in representations]
+        ),
+        "A": np.concatenate([r.acoustic for r in representations]),
+    }
+
+
+def frame_labels(utterance: Utterance, representation: Representation) -> list[str]:
+    """The phoneme at the middle of every frame, without stress and tone; "" where none is."""
+    labels = [""] * len(representation.semantic)
+    for start, end, phone in utterance.phones:
+        first = int(np.ceil(start * representation.frame_rate - 0.5))
+        last = int(np.ceil(end * representation.frame_rate - 0.5))
+        for index in range(max(0, first), min(last, len(labels))):
+            labels[index] = str(phone).rstrip("0123456789")
+    return labels
+
+
+def split_utterances(labels: list[str], seed: int = 0) -> NDArray[np.bool_]:
+    """True for training: half of every label's utterances, drawn with ``seed``."""
+    rng = np.random.default_rng(seed)
+    train = np.zeros(len(labels), bool)
+    by_label: dict[str, list[int]] = defaultdict(list)
+    for index, label in enumerate(labels):
+        by_label[label].append(index)
+    for own in by_label.values():
+        chosen = rng.permutation(own)[: (len(own) + 1) // 2]
+        train[chosen] = True
+    return train
+
+
+def linear_probe(features: Array, labels: list[str], train: NDArray[np.bool_]) -> Probe:
+    """Logistic regression on standardised features; labels the training half lacks are left out.
+
+    Raises:
+        SecoustiError: fewer than two labels on either side of the split.
+    """
+    require("sklearn", "eval")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    names = np.array(labels)
+    test = ~train & np.isin(names, names[train])
+    if len(set(names[train])) < 2 or len(set(names[test])) < 2:
+        raise SecoustiError("a probe needs at least two labels with two recordings each")
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=400))
+    model.fit(features[train], names[train])
+    told = model.predict_proba(features[test])
+    place = {label: index for index, label in enumerate(model.classes_)}
+    truth = np.array([place[label] for label in names[test]])
+    surprise = -np.log2(np.maximum(told[np.arange(len(truth)), truth], 1e-12)).mean()
+    shares = np.array(list(Counter(truth.tolist()).values())) / len(truth)
+    entropy = float(-(shares * np.log2(shares)).sum())
+    return Probe(
+        accuracy=float((told.argmax(axis=1) == truth).mean()),
+        chance=float(shares.max()),
+        bits=max(0.0, entropy - float(surprise)),
+        entropy=entropy,
+        classes=len(place),
+        tested=len(truth),
+    )
+
+
+def nearest_phoneme(features: Array, labels: list[str], train: NDArray[np.bool_]) -> float:
+    """Share of unseen frames whose nearest phoneme centroid (cosine) is the right one."""
+    names = np.array(labels)
+    mean = features[train].mean(axis=0)
+    classes = sorted(set(names[train]))
+    centroids = np.stack([(features[train & (names == c)] - mean).mean(axis=0) for c in classes])
+    test = ~train & np.isin(names, classes)
+    likeness = _unit(features[test] - mean) @ _unit(centroids).T
+    found = np.array(classes)[likeness.argmax(axis=1)]
+    return float((found == names[test]).mean())
+
+
+def _unit(rows: Array) -> Array:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
