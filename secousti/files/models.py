@@ -11,6 +11,7 @@ from secousti.container.encoded import check_codec
 from secousti.container.errors import ContainerError
 from secousti.container.header import Header
 from secousti.errors import SecoustiError
+from secousti.hub.catalog import models
 from secousti.hub.load import load_codec
 from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.p2psyn.codec import P2PSynCodec
@@ -54,15 +55,7 @@ class Shelf:
         Raises:
             SecoustiError: it cannot be found, or is not the one that made the file.
         """
-        try:
-            codec = self._get(self._model or header.model)
-        except SecoustiError as error:
-            if self._model:
-                raise
-            raise ContainerError(
-                f"{name} was made by the model {header.model!r}; name its folder or Hub address "
-                f"with --model ({error})"
-            ) from error
+        codec = self._get(self._model or _at_hand(header, name))
         check_codec(header, codec, name)
         return codec
 
@@ -70,3 +63,18 @@ class Shelf:
         if name not in self._codecs:
             self._codecs[name] = load(name, self._device)
         return self._codecs[name]
+
+
+def _at_hand(header: Header, name: str) -> str:
+    """The model that a file names, if it is on this machine: a file causes no downloads.
+
+    Raises:
+        ContainerError: it is not here.
+    """
+    found = [entry.name for entry in models() if entry.name.split("/")[-1] == header.model]
+    if not found:
+        raise ContainerError(
+            f"{name} was made by the model {header.model!r}, which is neither bundled nor cached: "
+            "give its folder or its address on the Hub (org/name) with --model"
+        )
+    return found[0]

@@ -18,6 +18,7 @@ from secousti.cli.app import load_command
 from secousti.container import MAGIC, Reader, Voice
 from secousti.container.encoded import load_encoded
 from tests.cli.conftest import Ran, read_wav
+from tests.p2psyn.toy import toy_codec as toy_p2psyn
 from tests.toy import toy_speech
 
 Run = Callable[..., Ran]
@@ -240,6 +241,70 @@ def test_models_that_do_not_fit(
     device = secousti("encode", speech, "-o", out, "-m", model, "--device", "abacus")
     assert device.code == 1
     assert "device 'abacus' cannot be used" in device.err
+
+
+def test_a_file_finds_the_model_that_is_at_hand(
+    secousti: Run, sct: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from secousti.hub import resolve
+
+    monkeypatch.setattr(resolve, "BUNDLED", Path(model).parent)
+    monkeypatch.setattr("secousti.hub.catalog.BUNDLED", Path(model).parent)
+    assert secousti("decode", sct, "-o", sct.with_name("out.wav")).code == 0
+    assert "toy" in secousti("models").out.decode()
+
+
+def test_the_other_codec(secousti: Run, speech: Path, tmp_path: Path) -> None:
+    """P2PSynCodec: 5-bit tokens in this toy, no voice, whole files as this one is not causal."""
+    folder, tokens, out = tmp_path / "p2p", tmp_path / "a.sct", tmp_path / "b.wav"
+    toy_p2psyn().save_pretrained(folder)
+    assert secousti("encode", speech, "-o", tokens, "-m", folder).code == 0
+    assert secousti("decode", tokens, "-o", out, "-m", folder).code == 0
+    assert soundfile.info(out).frames == soundfile.info(speech).frames
+    values = json.loads(secousti("info", tokens, "--json").out)
+    assert values["bits"]["side_information"] == 0
+    assert values["bits"]["tokens"] == -(-5 * values["tokens"] // 8) * 8
+    piped = secousti("encode", "-", "-o", "-", "-m", folder, stdin=speech.read_bytes())
+    assert piped.code == 1
+    assert "needs whole files" in piped.err
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_pipes_in_one_process(
+    secousti: Run, speech: Path, model: str, codec: SecoustiCodec, suffix: str
+) -> None:
+    """WAV is heard live; other formats are gathered and encoded whole."""
+    source = speech.with_suffix(f".{suffix}")
+    samples, rate = soundfile.read(speech)
+    soundfile.write(source, samples, rate)
+    sent = secousti("encode", "-", "-o", "-", "-m", model, stdin=source.read_bytes())
+    assert sent.code == 0
+    speech.with_suffix(".sct").write_bytes(sent.out)
+    assert torch.equal(load_encoded(speech.with_suffix(".sct")).codes, codec.encode(source).codes)
+    shown = secousti("info", "-", stdin=sent.out)
+    assert b"kbit/s" in shown.out
+    for command in ("decode", "convert"):
+        extra = ("-v", speech) if command == "convert" else ()
+        heard = secousti(command, "-", "-o", "-", "-m", model, *extra, stdin=sent.out)
+        assert heard.code == 0
+        assert heard.out[:4] == b"RIFF"
+        assert len(heard.out) == 44 + 2 * round(27199 * 22050 / 16000 + 0.5)
+
+
+def test_pipes_with_nothing_or_nonsense(secousti: Run, model: str) -> None:
+    for command, data, message in [
+        ("encode", b"", "standard input is empty"),
+        ("encode", b"no sound at all", "standard input is not audio"),
+        ("encode", b"RIFF\0\0\0\0WAVE", "standard input is cut short"),
+        ("decode", b"", "standard input: it is empty"),
+        ("decode", b"RIFF", "standard input: it is not a .sct file"),
+        ("info", b"", "standard input: it is empty"),
+    ]:
+        out = () if command == "info" else ("-o", "-", "-m", model)
+        ran = secousti(command, "-", *out, stdin=data)
+        assert ran.code == 1
+        assert message in ran.err
+        assert ran.out == b""
 
 
 def test_wrong_usage_exits_with_2(secousti: Run, speech: Path) -> None:
