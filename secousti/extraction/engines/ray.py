@@ -6,8 +6,9 @@ depend on their task alone, so doing one twice changes nothing.
 
 from __future__ import annotations
 
-import pickle
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from secousti.errors import require
@@ -21,18 +22,20 @@ _GPU_LOADERS = 4  # cores for decoding beside each GPU
 class _Worker:
     """What Ray Data calls with batches of one task."""
 
-    def __init__(self, job: bytes) -> None:
+    def __init__(self, job: Job) -> None:
         import torch
 
         torch.set_num_threads(1)
-        self.make = ShardMaker(pickle.loads(job))
+        self.make = ShardMaker(job)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        records = []
-        for data in batch["task"]:
-            events = list(self.make(pickle.loads(data)))
-            records.append(pickle.dumps(events[-1]))
-        return {"record": records}
+        records = [self._shard(Task(**json.loads(text))) for text in batch["task"]]
+        return {"record": [json.dumps(record.to_json()) for record in records]}
+
+    def _shard(self, task: Task) -> Record:
+        *_, record = self.make(task)
+        assert isinstance(record, Record)
+        return record
 
 
 def run_ray(tasks: list[Task], job: Job, processes: int) -> Iterator[Event]:
@@ -51,11 +54,10 @@ def run_ray(tasks: list[Task], job: Job, processes: int) -> Iterator[Event]:
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
     gpu = job.settings.device.startswith("cuda")
-    # Objects of ours cross the cluster as bytes, within one run of one version.
-    rows = ray.data.from_items([{"task": pickle.dumps(task)} for task in tasks])
+    rows = ray.data.from_items([{"task": json.dumps(asdict(task))} for task in tasks])
     done = rows.repartition(len(tasks)).map_batches(
         _Worker,
-        fn_constructor_args=(pickle.dumps(job),),
+        fn_constructor_args=(job,),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=min(processes, len(tasks))),
         num_cpus=_GPU_LOADERS if gpu else 1,
@@ -64,6 +66,6 @@ def run_ray(tasks: list[Task], job: Job, processes: int) -> Iterator[Event]:
         max_task_retries=-1,
     )
     for row in done.iter_rows():
-        record: Record = pickle.loads(row["record"])
+        record = Record.from_json(json.loads(row["record"]))
         yield Progress(weights[record.shard], record.seconds)
         yield record
