@@ -28,6 +28,7 @@ from secousti.atomic import replacing
 from secousti.errors import SecoustiError, require
 from secousti.text.inventory import NUM_SYMBOLS, canonical
 from secousti.text.phonemizer import Phonemizer
+from secousti.version import __version__
 
 HISTOGRAM_STEP = 0.25  # seconds
 _LAYOUT = "shar-1"  # part of every fingerprint: change it when the content of shards changes
@@ -57,7 +58,8 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """Hash of everything the shard depends on, the size and time of local files included."""
-        content = [_LAYOUT, NUM_SYMBOLS, asdict(self.settings), self.rows, self._files()]
+        text = [__version__, NUM_SYMBOLS, _phonemizer(self.settings.tagger).description]
+        content = [_LAYOUT, text, asdict(self.settings), self.rows, self._files()]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
     @property

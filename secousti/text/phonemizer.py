@@ -21,7 +21,8 @@ _MARKS = {
     "[": "(", "]": ")", "．": ".", "〔": "(", "〕": ")", "'": '"', "‘": '"', "’": '"',
 }  # fmt: skip
 _LATIN = r"[A-Za-zÀ-ɏ](?:[A-Za-z0-9À-ɏ'’.&+#@/-]*[A-Za-zÀ-ɏ])?"  # digits at its end are Mandarin's
-_ENGLISH_RUN = re.compile(rf"{_LATIN}(?:[ ,]+(?:\d[\d.,]* +(?=[A-Za-z]))*{_LATIN})*")
+_FIGURE = r"(?:[$€£]?\d[\d.,]*%? +(?=[A-Za-z$€£\d]))*"  # between English words it is English
+_ENGLISH_RUN = re.compile(rf"{_LATIN}(?:[.,;:!?]?[ ,]+{_FIGURE}{_LATIN})*")
 _MEASURE = re.compile(rf"\d[\d,.]*\s?(?:{UNIT_PATTERN})(?![A-Za-z])|US\$|HK\$")
 _PINYIN = re.compile(r"(?<![A-Za-z])[A-Za-züÜêv:]{1,7}[1-5](?![A-Za-z0-9])")
 _TOKEN = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*'?|'[a-z]+|\S")

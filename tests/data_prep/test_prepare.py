@@ -334,3 +334,20 @@ def test_a_manifest_leaves_out_what_is_no_audio(
     assert run_command("manifest", corpus, "-o", tmp_path / "m.jsonl", "--strict") == 1
     assert len((tmp_path / "m.jsonl").read_text().splitlines()) == 3
     assert "unreadable audio: 1" in capsys.readouterr().out
+
+
+def test_real_speech_in_two_languages(tmp_path: Path, speech: Path) -> None:
+    lines = (speech / "valid.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in (*lines[:12], *lines[-12:])]
+    rows = [row | {"audio": str(speech / row["audio"])} for row in rows]
+    manifest = write_rows(tmp_path / "real.jsonl", rows)
+    assert prepare(manifest, "-o", tmp_path / "out", "--valid-fraction", "0") == 0
+    cuts = cuts_of(tmp_path / "out", "train")
+    assert len(cuts) == len(rows)
+    assert {fault["kind"] for fault in faults_of(tmp_path / "out")} <= {"missing transcript"}
+    by_text = {cut["supervisions"][0].get("text"): cut for cut in cuts}
+    for row in rows:
+        cut = by_text[row.get("text")]
+        if "text" in row:
+            assert abs(cut["duration"] - row["duration"]) < 0.1
+            assert "<unk>" not in cut["supervisions"][0]["custom"]["phonemes"]
