@@ -24,6 +24,7 @@ from secousti.streaming.chunks import in_chunks
 
 # A non-causal codec works through long recordings in pieces, each with context on both sides.
 _PIECE, _CONTEXT = 1500, 250  # tokens
+_CHUNK = 2048  # tokens that causal pseudo VQs work on at once: bounds the memory of their logits
 
 
 class P2PSynCodec(HubMixin, nn.Module):
@@ -225,10 +226,7 @@ class P2PSynCodec(HubMixin, nn.Module):
     ) -> Tensor:
         """Codes [B, K, L] -> MDCT coefficients [B, N, stride * L]."""
         teacher, lookahead = self.teacher, self.config.pseudo.lookahead
-        latents, _ = self.pseudo(
-            codes, teacher.quantizer.vectors(), mode, None, lengths, generator, temperature
-        )
-        latents = latents.to(self.dtype)
+        latents = self._latents(codes, lengths, mode, generator, temperature).to(self.dtype)
         if self.config.backbone.causal:
             spectrum = in_chunks(teacher.decoder, latents)
         else:
@@ -237,6 +235,32 @@ class P2PSynCodec(HubMixin, nn.Module):
             mask = None if rows is None else token_mask(rows, total, latents.dtype)
             spectrum, _ = teacher.decoder(latents, None, mask)
         return spectrum[..., lookahead * self.config.backbone.stride :]
+
+    def _latents(
+        self,
+        codes: Tensor,
+        lengths: Tensor | None,
+        mode: str | Sequence[str],
+        generator: torch.Generator | None,
+        temperature: float,
+    ) -> Tensor:
+        """Codes [B, K, L] -> quantized latents [B, latent_dim, lookahead + L] (eq. 5)."""
+        vectors = self.teacher.quantizer.vectors()
+        if not self.config.pseudo.causal or codes.shape[-1] <= _CHUNK:
+            return self.pseudo(codes, vectors, mode, None, lengths, generator, temperature)[0]
+        batch, _, total = codes.shape
+        ahead = self.config.pseudo.lookahead
+        codes = torch.cat([F.pad(codes[:, :1], (0, ahead)), F.pad(codes[:, 1:], (ahead, 0))], dim=1)
+        rows = torch.full((batch,), total, device=codes.device) if lengths is None else lengths
+        generator = generator or torch.Generator().manual_seed(0)
+        state = self.pseudo.init_state(batch, self.device, self.dtype)
+        pieces = []
+        for start in range(0, total + ahead, _CHUNK):
+            piece = codes[..., start : start + _CHUNK]
+            left = (rows - start).clamp(0, piece.shape[-1])
+            y, state = self.pseudo(piece, vectors, mode, state, left, generator, temperature)
+            pieces.append(y)
+        return torch.cat(pieces, dim=-1)
 
     def _by_row(
         self,

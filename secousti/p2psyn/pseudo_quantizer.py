@@ -96,7 +96,8 @@ class PseudoQuantizer(nn.Module):
         back, ``lookahead`` late; the lead-in is then the start of the stream.
 
         Args:
-            codes: int64 [B, s, L], the given stages, or all S for the mode ``oracle``.
+            codes: int64 [B, s, L], the given stages, or all S for the mode ``oracle``; with a
+                state the stages after the given ones come ``lookahead`` steps late.
             mode: see ``STAGE_MODES``; one for all stages, or one for each.
             lengths: int64 [B], tokens of each row of a padded batch.
             generator: for the random modes; they are repeatable without one, too.

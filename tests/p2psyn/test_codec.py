@@ -155,6 +155,17 @@ def test_long_recordings_go_through_in_pieces(monkeypatch: pytest.MonkeyPatch) -
     torch.testing.assert_close(codec.decode(pair)[1], codec.decode(alone)[0])
 
 
+@pytest.mark.parametrize("mode", ["all", "plain", "oracle", "expected"])
+def test_causal_pseudo_vqs_work_in_chunks(
+    mode: str, monkeypatch: pytest.MonkeyPatch, speech: torch.Tensor
+) -> None:
+    codec = toy_codec(causal=True, lookahead=3)
+    encoded = codec.encode([speech[:16000], speech[:9000]], stages="all")
+    want = codec.decode(encoded, mode=mode)
+    monkeypatch.setattr(codec_module, "_CHUNK", 13)
+    torch.testing.assert_close(codec.decode(encoded, mode=mode), want, atol=1e-5, rtol=1e-4)
+
+
 def test_other_rates_and_shapes(speech: torch.Tensor) -> None:
     codec = toy_codec()
     encoded = codec.encode(speech[None, None].expand(2, 2, -1), sample_rate=8000)
