@@ -20,6 +20,7 @@ from secousti.streaming.state import State, StreamingModule, substate, tensor
 from secousti.vocoder.backbone import ConvNeXt
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.config import CausalIstftConfig
+from secousti.vocoder.overlap import MagnitudeProjection, OverlapAdd, synthesis_window
 from secousti.vocoder.pitch import PitchNet, fundamental
 from secousti.vocoder.source import NoiseFrames, PulseTrain
 
@@ -27,45 +28,6 @@ if TYPE_CHECKING:
     from secousti.config import MelConfig
 
 _MAX_LOG = 6.0  # of a predicted log magnitude: a wrong step must not blow up
-
-
-def synthesis_window(n_fft: int, hop: int) -> Tensor:
-    """[n_fft], sine slopes and a flat middle; its squares at all shifts by ``hop`` sum to 1."""
-    slope = min(n_fft - hop, n_fft // 2)
-    rise = torch.sin(torch.pi / 2 * (torch.arange(slope) + 0.5) / slope) if slope else torch.ones(0)
-    window = torch.cat([rise, torch.ones(n_fft - 2 * slope), rise.flip(0)])
-    squares = F.pad(window.square(), (0, -n_fft % hop)).view(-1, hop).sum(0)
-    return window / squares.sqrt().repeat(-(-n_fft // hop))[:n_fft]
-
-
-class OverlapAdd(StreamingModule):
-    """Complex spectra [B, T, F] -> audio [B, hop * T], frame t starting at sample ``hop * t``."""
-
-    window: Tensor
-
-    def __init__(self, window: Tensor, hop_length: int) -> None:
-        super().__init__()
-        self.n_fft = len(window)
-        self.hop_length = hop_length
-        self.register_buffer("window", window, persistent=False)
-
-    def init_state(
-        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        shape = (batch_size, self.n_fft - self.hop_length)
-        return {"tail": torch.zeros(shape, device=device, dtype=dtype)}
-
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
-        frames = torch.fft.irfft(x, n=self.n_fft) * self.window  # [B, T, n_fft]
-        done = self.hop_length * x.shape[1]
-        total = done + self.n_fft - self.hop_length
-        audio = F.fold(frames.mT, (1, total), (1, self.n_fft), stride=(1, self.hop_length))
-        audio = audio[:, 0, 0]
-        if state is None:
-            return audio[:, :done], None
-        past = tensor(state, "tail")
-        audio = audio + F.pad(past, (0, done))
-        return audio[:, :done].to(past.dtype), {"tail": audio[:, done:].to(past.dtype)}
 
 
 class PhaseHead(nn.Module):
@@ -175,6 +137,7 @@ class CausalIstftVocoder(Vocoder):
         else:
             self.head = PhaseHead(config.channels, config.n_fft // 2 + 1)
         self.overlap_add = OverlapAdd(window, mel.hop_length)
+        self.projection = MagnitudeProjection(mel, config.lookahead) if config.project else None
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -185,6 +148,8 @@ class CausalIstftVocoder(Vocoder):
         }
         if isinstance(self.head, HarmonicHead):
             state["head"] = self.head.init_state(batch_size, device, dtype)
+        if self.projection is not None:
+            state["projection"] = self.projection.init_state(batch_size, device, dtype)
         return state
 
     def delayed(self, mel: Tensor, state: State | None) -> tuple[Tensor, State | None]:
@@ -210,8 +175,14 @@ class CausalIstftVocoder(Vocoder):
                 new["head"] = head_state
         else:
             spectrum = self.head(x.mT)
-        audio, tail = self.overlap_add(spectrum, substate(state, "overlap_add"))
-        audio = audio[:, None].to(mel.dtype)
-        if backbone_state is None or tail is None:
+        sums, frames = self.overlap_add(spectrum, substate(state, "overlap_add"))
+        audio = sums[..., : self.hop_length]
+        if self.projection is not None:
+            past = substate(state, "projection")
+            audio, projected = self.projection(sums, past, mel=mel.mT)
+            if projected is not None:
+                new["projection"] = projected
+        audio = audio.flatten(1)[:, None].to(mel.dtype)
+        if backbone_state is None or frames is None:
             return audio, scores, None
-        return audio, scores, {**new, "backbone": backbone_state, "overlap_add": tail}
+        return audio, scores, {**new, "backbone": backbone_state, "overlap_add": frames}

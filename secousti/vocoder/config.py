@@ -15,6 +15,7 @@ class CausalIstftConfig:
     (``n_fft > hop * (lookahead + 1)``) is predicted ahead.
     ``source`` ``harmonic``: the head filters pulses of a predicted fundamental and noise, so
     that phase is continued rather than guessed; ``none``: it predicts magnitude and phase.
+    ``project``: correct the magnitudes once by what the mel frames say (``overlap.py``).
     ``pitch_channels``, ``seed``: width of the harmonic source's pitch network, seed of its noise.
     """
 
@@ -25,6 +26,7 @@ class CausalIstftConfig:
     n_fft: int = 512
     lookahead: int = 1
     source: Literal["harmonic", "none"] = "harmonic"
+    project: bool = True
     pitch_channels: int = 96
     seed: int = 0
 

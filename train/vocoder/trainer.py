@@ -74,7 +74,8 @@ class Trainer:
                 PackedAudio(paths, settings.data.root, config.mel.sample_rate, settings.data.cache)
                 for paths in (settings.data.train, settings.data.valid)
             )
-        self.rows = held_out(self.valid, self.train, settings.data.valid_utterances)
+        seen = {row.speaker for row in self.train.rows}
+        self.rows = held_out(self.valid, seen, settings.data.valid_utterances)
         self.mel = LogMel(config.mel).to(self.accelerator.device)
         self.decode = self._codec_mel()
         self.spectral = SpectralLoss(settings.loss.n_ffts)

@@ -16,16 +16,15 @@ from secousti.vocoder.base import Vocoder
 from train.packed import PackedAudio
 
 
-def held_out(valid: PackedAudio, train: PackedAudio, count: int) -> list[int]:
-    """Rows of ``valid`` by speakers that ``train`` does not have, the speakers in turn.
+def held_out(valid: PackedAudio, seen: set[str], count: int) -> list[int]:
+    """Rows of ``valid`` by speakers other than the ``seen`` ones, the speakers in turn.
 
     Of each speaker the earliest utterances of 2 to 8 seconds.
     """
-    known = {row.speaker for row in train.rows}
     by_speaker: dict[str, list[int]] = {}
     for index, row in enumerate(valid.rows):
         seconds = row.length / valid.sample_rate
-        if row.speaker not in known and 2 <= seconds <= 8:
+        if row.speaker not in seen and 2 <= seconds <= 8:
             by_speaker.setdefault(row.speaker, []).append(index)
     rounds = max(map(len, by_speaker.values()), default=0)
     turns = [rows[i] for i in range(rounds) for rows in by_speaker.values() if i < len(rows)]
