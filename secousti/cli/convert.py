@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from secousti.cli.interrupt import until_input_ends
 from secousti.cli.options import Device, FileModel, Force, Inputs, Latency, Output, SampleRate
 from secousti.cli.report import progress, summarize
 
@@ -33,15 +34,16 @@ def convert(
     """
     from secousti import files
 
-    results = files.convert(
-        inputs,
-        output,
-        voice=voice,
-        model=model,
-        device=device,
-        force=force,
-        sample_rate=sample_rate,
-        latency=latency,
-        track=progress,
-    )
+    with until_input_ends(inputs):
+        results = files.convert(
+            inputs,
+            output,
+            voice=voice,
+            model=model,
+            device=device,
+            force=force,
+            sample_rate=sample_rate,
+            latency=latency,
+            track=progress,
+        )
     summarize(results, "converted")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from secousti.cli.interrupt import until_input_ends
 from secousti.cli.options import Device, FileModel, Force, Inputs, Output, SampleRate
 from secousti.cli.report import progress, summarize
 
@@ -45,16 +46,17 @@ def decode(
     """
     from secousti import files
 
-    results = files.decode(
-        inputs,
-        output,
-        model=model,
-        device=device,
-        force=force,
-        sample_rate=sample_rate,
-        start=start,
-        end=end,
-        partial=partial,
-        track=progress,
-    )
+    with until_input_ends(inputs):
+        results = files.decode(
+            inputs,
+            output,
+            model=model,
+            device=device,
+            force=force,
+            sample_rate=sample_rate,
+            start=start,
+            end=end,
+            partial=partial,
+            track=progress,
+        )
     summarize(results, "decoded")

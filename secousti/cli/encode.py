@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from secousti.cli.interrupt import until_input_ends
 from secousti.cli.options import (
     DEFAULT_MODEL,
     Device,
@@ -33,7 +34,7 @@ def encode(
             "--refresh",
             min=0.1,
             metavar="SECONDS",
-            help="Send the voice again so often, when IN is a pipe. [default: while it settles]",
+            help="Send the voice again so often, when IN is a pipe (default: while it settles).",
         ),
     ] = None,
 ) -> None:
@@ -47,19 +48,20 @@ def encode(
 
     Live, from a WAV that is still being made:
 
-      arecord -f S16_LE -r 22050 | secousti encode - -o - --latency 0.1 | nc host 9000
+      arecord -f cd | secousti encode - -o - --latency 0.1 | nc host 9000
     """
     from secousti import files
 
-    results = files.encode(
-        inputs,
-        output,
-        model=model,
-        device=device,
-        force=force,
-        payload=payload,
-        latency=latency,
-        refresh=refresh,
-        track=progress,
-    )
+    with until_input_ends(inputs):
+        results = files.encode(
+            inputs,
+            output,
+            model=model,
+            device=device,
+            force=force,
+            payload=payload,
+            latency=latency,
+            refresh=refresh,
+            track=progress,
+        )
     summarize(results, "encoded")

@@ -25,7 +25,7 @@ __all__ = [
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="IN...", help="Files, folders (searched), or - for standard input."),
+    typer.Argument(metavar="IN", help="Files, folders (searched), or - for standard input."),
 ]
 Output = Annotated[
     str,
@@ -51,7 +51,7 @@ FileModel = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="A bundled model, a folder, or org/name on the Hub. [default: what the file names]",
+        help="A bundled model, a folder, or org/name on the Hub (default: what the file names).",
     ),
 ]
 Device = Annotated[
@@ -70,7 +70,7 @@ SampleRate = Annotated[
         min=1000,
         max=768000,
         metavar="HZ",
-        help="Of the audio written. [default: the model's own]",
+        help="Of the audio written (default: the model's own).",
     ),
 ]
 Latency = Annotated[

@@ -20,7 +20,7 @@ def progress(jobs: Sequence[Job]) -> Iterator[Job]:
 
     console = Console(stderr=True)
     quiet = len(jobs) < 2 or not console.is_terminal
-    yield from track(jobs, description="", console=console, disable=quiet, transient=True)
+    yield from track(jobs, description="files", console=console, disable=quiet, transient=True)
 
 
 def summarize(results: Sequence[Result], done: str) -> None:
@@ -82,7 +82,8 @@ def _table(results: Sequence[Result]) -> None:
     Console(stderr=True).print(table)
     for result in results:
         if result.error:
-            typer.echo(f"secousti: error: {result.job.source}: {result.error}", err=True)
+            named = "" if result.job.source in result.error else f"{result.job.source}: "
+            typer.echo(f"secousti: error: {named}{result.error}", err=True)
     typer.echo(f"{len(good)} done, {len(results) - len(good)} failed", err=True)
 
 

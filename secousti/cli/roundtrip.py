@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secousti.cli.interrupt import until_input_ends
 from secousti.cli.options import (
     DEFAULT_MODEL,
     Device,
@@ -34,19 +35,20 @@ def roundtrip(
 
     Hear yourself through a few hundred bits a second:
 
-      arecord -f S16_LE -r 22050 | secousti roundtrip - -o - | aplay
+      arecord -f cd | secousti roundtrip - -o - | aplay
     """
     from secousti import files
 
-    results = files.roundtrip(
-        inputs,
-        output,
-        model=model,
-        device=device,
-        force=force,
-        payload=payload,
-        sample_rate=sample_rate,
-        latency=latency,
-        track=progress,
-    )
+    with until_input_ends(inputs):
+        results = files.roundtrip(
+            inputs,
+            output,
+            model=model,
+            device=device,
+            force=force,
+            payload=payload,
+            sample_rate=sample_rate,
+            latency=latency,
+            track=progress,
+        )
     summarize(results, "heard")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import soundfile
 import torch
 from numpy.typing import NDArray
 
 from secousti.atomic import replacing
 from secousti.audio.io import save_audio
 from secousti.container import Accounting, End, Event, Header, Writer
+from secousti.errors import SecoustiError
 from secousti.files.jobs import PIPE
 from secousti.files.wav import WavWriter
 
@@ -51,7 +53,13 @@ def write_audio(target: str, portions: Iterable[NDArray[np.float32]], rate: int)
     if target != PIPE:
         samples = np.concatenate([np.zeros(0, np.float32), *portions])
         Path(target).parent.mkdir(parents=True, exist_ok=True)
-        save_audio(target, torch.from_numpy(samples), rate)
+        try:
+            save_audio(target, torch.from_numpy(samples), rate)
+        except soundfile.LibsndfileError as error:
+            raise SecoustiError(
+                f"{target} cannot be written at {rate} Hz ({error.error_string}): choose another "
+                "format, or --sample-rate 48000"
+            ) from error
         return len(samples)
     writer = WavWriter(sys.stdout.buffer, rate)
     written = 0

@@ -64,7 +64,8 @@ class WavReader:
         """The next ``frames`` samples, mono float32 [N]; fewer only at the end.
 
         Raises:
-            SecoustiError: the stream ends within a sample, or before the length it announced.
+            SecoustiError: the stream ends within a sample or before the length it announced, or has
+            NaN or infinite samples.
         """
         size = self.format.frame_bytes
         wanted = frames * size if self._left is None else min(frames * size, self._left)
@@ -79,7 +80,10 @@ class WavReader:
             self._left -= whole
         if whole < wanted:
             self._check_end()
-        return self.format.decode(data)
+        samples = self.format.decode(data)
+        if not np.isfinite(samples).all():
+            raise SecoustiError(f"{self._name} has a NaN or infinite sample")
+        return samples
 
     def _check_end(self) -> None:
         if self._rest or self._left:

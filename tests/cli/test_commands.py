@@ -58,6 +58,18 @@ def test_length_in_is_length_out_at_the_rate_of_the_source(
     assert soundfile.info(out).frames == soundfile.info(speech).frames
 
 
+def test_a_format_that_cannot_hold_the_rate(
+    secousti: Run, sct: Path, speech: Path, model: str
+) -> None:
+    out = speech.with_name("again.opus")
+    ran = secousti("decode", sct, "-o", out, "-m", model)
+    assert ran.code == 1
+    assert "cannot be written at 22050 Hz" in ran.err
+    assert not out.exists()
+    assert secousti("decode", sct, "-o", out, "-m", model, "--sample-rate", 48000).code == 0
+    assert soundfile.info(out).samplerate == 48000
+
+
 def test_a_stretch(secousti: Run, sct: Path, speech: Path, model: str) -> None:
     whole, piece = speech.with_name("whole.wav"), speech.with_name("piece.wav")
     secousti("decode", sct, "-o", whole, "-m", model)

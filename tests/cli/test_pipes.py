@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,7 @@ def test_a_pipeline_gives_what_files_give(tmp_path: Path, model: str, codec: Sec
 
 
 def test_tokens_come_while_the_speaker_is_still_talking(tmp_path: Path, model: str) -> None:
+    """And Ctrl-C, which reaches every program of a pipeline, does not lose the last words."""
     path = tmp_path / "a.wav"
     soundfile.write(path, toy_speech(2.0)[0].numpy(), 22050)
     data = path.read_bytes()
@@ -69,6 +71,7 @@ def test_tokens_come_while_the_speaker_is_still_talking(tmp_path: Path, model: s
         if frames >= 14:
             break
     assert process.poll() is None
+    process.send_signal(signal.SIGINT)
     process.stdin.write(data[len(data) // 2 :])
     process.stdin.close()
     assert list(reader)
@@ -77,6 +80,7 @@ def test_tokens_come_while_the_speaker_is_still_talking(tmp_path: Path, model: s
     assert process.wait(60) == 0
     process.stdout.close()
     assert process.stderr is not None
+    assert b"waiting for the input to end" in process.stderr.read()
     process.stderr.close()
 
 

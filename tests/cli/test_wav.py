@@ -67,6 +67,13 @@ def test_a_file_that_is_cut_short() -> None:
         read_all(wav_bytes("PCM_16")[:30])
 
 
+def test_samples_that_are_no_numbers() -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.array([0, np.inf]), 16000, format="WAV", subtype="FLOAT")
+    with pytest.raises(SecoustiError, match=r"a\.wav has a NaN or infinite sample"):
+        read_all(file.getvalue())
+
+
 def test_codings_that_are_not_read() -> None:
     with pytest.raises(SecoustiError, match="coding 7"):
         read_all(wav_bytes("ULAW"))
