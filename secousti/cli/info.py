@@ -15,7 +15,7 @@ from secousti.cli.options import Inputs
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from secousti.files.info import Info
+    from secousti.container.info import Info
 
 
 def info(
@@ -35,12 +35,12 @@ def info(
     """
     from rich.console import Console
 
-    from secousti import files
+    from secousti.container import info as container
 
     if as_bytes and "-" in inputs:
         raise typer.BadParameter("--bytes reads twice, so it needs files instead of a pipe")
     console = Console()
-    for found in files.info(inputs):
+    for found in container.info(inputs):
         if as_bytes:
             typer.echo("\n".join(_bytes(found.name)))
         elif as_json:

@@ -4,10 +4,10 @@
 ``secousti encode recordings -o tokens`` does, and returns a ``Result`` for every file.
 """
 
+from secousti.container.info import Info, info
 from secousti.files.convert import convert
 from secousti.files.decode import decode
 from secousti.files.encode import encode
-from secousti.files.info import Info, info
 from secousti.files.jobs import Job, Result
 from secousti.files.roundtrip import roundtrip
 

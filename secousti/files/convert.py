@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secousti.container import Accounting, Event, Voice
+from secousti.container.info import SCT
 from secousti.errors import SecoustiError
-from secousti.files.jobs import PIPE, Job, Result, Track, plan, run
+from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
 from secousti.files.sessions import LATENCY, speak
 from secousti.files.sinks import write_audio, write_tokens
-from secousti.files.sources import SCT, SOUND_OR_TOKENS, Speech, open_speech
+from secousti.files.sources import SOUND_OR_TOKENS, Speech, open_speech
+from secousti.paths import PIPE
 
 
 def convert(

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secousti.container import End, Event, Header, Reader, TruncatedError, read_range
+from secousti.container.info import SCT
 from secousti.errors import SecoustiError
-from secousti.files.jobs import PIPE, Job, Result, Track, plan, run
+from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
 from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
-from secousti.files.sources import SCT, open_tokens
+from secousti.files.sources import open_tokens
+from secousti.paths import PIPE
 
 # Seconds decoded before a stretch, for the codec to settle, and after it, for what looks ahead.
 BEFORE, AFTER = 5.0, 1.0

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secousti.audio.io import AUDIO_SUFFIXES
+from secousti.container.info import SCT
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
 from secousti.files.sessions import LATENCY
 from secousti.files.sinks import write_tokens
-from secousti.files.sources import SCT, open_speech
+from secousti.files.sources import open_speech
 from secousti.hub.resolve import DEFAULT_MODEL
 
 

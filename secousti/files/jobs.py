@@ -11,8 +11,7 @@ from typing import TypeAlias
 
 from secousti.container.accounting import Accounting
 from secousti.errors import SecoustiError
-
-PIPE = "-"
+from secousti.paths import PIPE, find_files
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def plan(
             raise SecoustiError("a pipe (-) takes one input and one output: name exactly one")
         jobs = [Job(inputs[0], output)]
     else:
-        found = [pair for item in inputs for pair in find(item, suffixes)]
+        found = [pair for item in inputs for pair in find_files(item, suffixes)]
         one_file = len(inputs) == 1 and not os.path.isdir(inputs[0])
         if one_file and not (output.endswith(("/", os.sep)) or os.path.isdir(output)):
             jobs = [Job(inputs[0], output)]
@@ -76,26 +75,6 @@ def plan(
                 for source, relative in found
             ]
     return list(_with_problems(jobs, force))
-
-
-def find(item: str, suffixes: Collection[str]) -> Iterator[tuple[str, str]]:
-    """A file, or the files below a folder that end in ``suffixes``: path, path below ``item``.
-
-    Raises:
-        SecoustiError: a folder without such files.
-    """
-    if not os.path.isdir(item):
-        yield item, os.path.basename(item)
-        return
-    paths = sorted(
-        path
-        for path in Path(item).rglob("*")
-        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith(".")
-    )
-    if not paths:
-        raise SecoustiError(f"{item} holds no files that end in {', '.join(sorted(suffixes))}")
-    for path in paths:
-        yield str(path), str(path.relative_to(item))
 
 
 def _with_problems(jobs: Iterable[Job], force: bool) -> Iterator[Job]:

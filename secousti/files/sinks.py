@@ -17,8 +17,8 @@ from secousti.atomic import replacing
 from secousti.audio.io import save_audio
 from secousti.container import Accounting, End, Event, Header, Writer
 from secousti.errors import SecoustiError
-from secousti.files.jobs import PIPE
 from secousti.files.wav import WavWriter
+from secousti.paths import PIPE
 
 
 @contextmanager

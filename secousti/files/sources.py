@@ -16,14 +16,13 @@ import soundfile
 from secousti.audio.io import AUDIO_SUFFIXES
 from secousti.container import MAGIC, Event, Header, Reader
 from secousti.container.encoded import codec_header, encoded_events
+from secousti.container.info import SCT
 from secousti.errors import SecoustiError
-from secousti.files.jobs import PIPE
 from secousti.files.models import Codec, Shelf
 from secousti.files.sessions import LATENCY, listen
 from secousti.files.wav import WavReader
+from secousti.paths import PIPE, STDIN
 
-SCT = ".sct"
-STDIN = "standard input"
 SOUND_OR_TOKENS = AUDIO_SUFFIXES | {SCT}
 
 

@@ -114,7 +114,7 @@ def test_a_sender_that_dies_is_an_error_at_the_other_end(
 def test_help_does_not_import_torch() -> None:
     """``secousti --help`` is instant: no command needs torch to say what it does."""
     code = (
-        "import sys, secousti.container; from secousti.cli import main\n"
+        "import sys, secousti.container.info; from secousti.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "print('torch' in sys.modules, file=sys.stderr)"

@@ -8,10 +8,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secousti.container import Accounting, End, Header, Reader, Tokens, Voice
+from secousti.container.accounting import Accounting
+from secousti.container.events import End, Tokens, Voice
+from secousti.container.header import Header
+from secousti.container.reader import Reader
 from secousti.errors import SecoustiError
-from secousti.files.jobs import PIPE, find
-from secousti.files.sources import SCT, STDIN
+from secousti.paths import PIPE, STDIN, find_files
+
+SCT = ".sct"
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def info(inputs: Sequence[str]) -> list[Info]:
     if list(inputs) == [PIPE]:
         return [_read(Reader(sys.stdin.buffer, STDIN))]
     found = []
-    for path, _ in (pair for item in inputs for pair in find(item, {SCT})):
+    for path, _ in (pair for item in inputs for pair in find_files(item, {SCT})):
         if not os.path.isfile(path):
             raise SecoustiError(f"no such file: {path}")
         with open(path, "rb") as file:
