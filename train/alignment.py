@@ -46,6 +46,11 @@ class Alignments:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def add(self, audio: str, intervals: Sequence[Any], language: str | None) -> None:
+        """Timed phonemes of one more utterance; without any it stays unaligned."""
+        if intervals:
+            self.rows[self._key(audio)] = (intervals, language)
+
     def labels(self, row: Utterance, first: int, count: int) -> np.ndarray:
         """int64 [<= count]: ids of the utterance's mel frames from ``first`` on, maybe none."""
         known = self.rows.get(self._key(row.audio))
@@ -76,5 +81,5 @@ class Alignments:
                 raise SecoustiError(
                     f"line {number} of {path} is not a JSON object with an 'audio' path"
                 ) from None
-            if isinstance(phones, list):
-                self.rows[self._key(audio)] = (phones, entry.get("language"))
+            if isinstance(phones, list):  # canonical phones without times are a string
+                self.add(audio, phones, entry.get("language"))

@@ -23,7 +23,9 @@ class DataConfig:
     """What is read, and how it is cut.
 
     Arguments:
-        root: folder that the manifests' audio paths start from. train, valid: manifests.
+        root: folder that the manifests' audio paths start from.
+        train, valid: manifests (.jsonl), or the folder of shards that ``data_prep prepare`` wrote,
+            which holds both splits, audio and alignments.
         alignments: manifests with timed ``phones`` (``python -m data_prep align``); utterances
             that none of them names train everything but the contrastive loss.
         cache: folder of the packed audio.

@@ -157,23 +157,24 @@ class CropDataset(Dataset[Batch]):
         tokens = -(-max(item.length for item in items) // self.frame_size)
         longest = tokens * self.frame_size
         widest = max(item.window_length for item in items)
-        audio = np.zeros((len(items), longest), np.float32)
-        window = np.zeros((len(items), widest), np.float32)
-        phonemes = np.full((len(items), longest // self.hop), IGNORE, np.int64)
+        # PyTorch's own memory: sums over numpy's depend on where it happens to begin.
+        audio = torch.zeros(len(items), longest)
+        window = torch.zeros(len(items), widest)
+        phonemes = torch.full((len(items), longest // self.hop), IGNORE)
         for b, item in enumerate(items):
             crop = self.corpus.crop(item.utterance, item.start, item.length)
-            audio[b, : item.length] = crop * item.gain
+            audio[b, : item.length] = torch.from_numpy(crop) * item.gain
             heard = self.corpus.crop(item.window_utterance, item.window_start, item.window_length)
-            window[b, : item.window_length] = heard * item.gain
+            window[b, : item.window_length] = torch.from_numpy(heard) * item.gain
             row = self.corpus.rows[item.utterance]
             labels = self.alignments.labels(row, item.start // self.hop, phonemes.shape[1])
-            phonemes[b, : len(labels)] = labels
+            phonemes[b, : len(labels)] = torch.from_numpy(labels)
         return Batch(
-            torch.from_numpy(audio),
+            audio,
             torch.tensor([item.length for item in items]),
-            torch.from_numpy(window),
+            window,
             torch.tensor([item.window_length for item in items]),
-            torch.from_numpy(phonemes),
+            phonemes,
             [self.corpus.rows[item.utterance].audio for item in items],
         )
 

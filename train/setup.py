@@ -8,18 +8,20 @@ from dataclasses import replace
 import torch
 
 from secousti.codec import SecoustiCodec
+from secousti.errors import SecoustiError
 from train.alignment import Alignments
 from train.calibrate import calibrate, set_initial_logvar
-from train.config import Config
+from train.config import Config, DataConfig
 from train.data import Batch, Corpus, CropDataset
 from train.objective import Objective
 from train.packed import PackedAudio
+from train.shards import PackedShards
 from train.warm_start import warm_start
 
 
 def training_data(config: Config, rank: int, world_size: int) -> CropDataset:
     """Micro-batches of process ``rank``."""
-    return _dataset(config, config.training.data.train, rank, world_size)
+    return _dataset(config, "train", rank, world_size)
 
 
 def validation_batches(config: Config) -> list[Batch]:
@@ -28,7 +30,7 @@ def validation_batches(config: Config) -> list[Batch]:
     if not data.valid:
         return []
     still = replace(config.training, data=replace(data, pool=1, gain_db=0.0))
-    dataset = _dataset(replace(config, training=still), data.valid, 0, 1, seed=0)
+    dataset = _dataset(replace(config, training=still), "valid", 0, 1, seed=0)
     return [dataset[n] for n in range(-(-config.training.run.valid_items // data.batch_size))]
 
 
@@ -43,7 +45,7 @@ def build_objective(config: Config, data: CropDataset) -> Objective:
         return _compiled(objective, training.run.compile)
     set_initial_logvar(codec, training.initial_logvar)
     if training.calibrate:
-        first = _dataset(config, training.data.train, 0, 1, corpus=data.corpus)[0]
+        first = _dataset(config, "train", 0, 1, corpus=data.corpus)[0]
         mel, mask, _ = objective.features(first)
         calibrate(codec, mel, mask)
     return _compiled(objective, training.run.compile)
@@ -57,7 +59,7 @@ def _compiled(objective: Objective, wanted: bool) -> Objective:
 
 def _dataset(
     config: Config,
-    manifests: tuple[str, ...],
+    split: str,
     rank: int,
     world_size: int,
     seed: int | None = None,
@@ -65,9 +67,14 @@ def _dataset(
 ) -> CropDataset:
     data, codec = config.training.data, config.codec
     rate, hop = codec.mel.sample_rate, codec.mel.hop_length
+    corpus = corpus or _corpus(data, split, rate)
+    alignments = Alignments(data.root, data.alignments, rate, hop, data.label_delay)
+    if isinstance(corpus, PackedShards):
+        for row, phones in zip(corpus.rows, corpus.phones, strict=True):
+            alignments.add(row.audio, phones, row.language)
     return CropDataset(
-        corpus or PackedAudio(manifests, data.root, rate, data.cache),
-        Alignments(data.root, data.alignments, rate, hop, data.label_delay),
+        corpus,
+        alignments,
         data,
         hop,
         hop * math.prod(codec.seanet.ratios),
@@ -75,3 +82,16 @@ def _dataset(
         rank,
         world_size,
     )
+
+
+def _corpus(data: DataConfig, split: str, rate: int) -> PackedAudio:
+    """Manifests, or one folder (or address) of prepared shards."""
+    sources = data.valid if split == "valid" else data.train
+    if all(source.endswith(".jsonl") for source in sources):
+        return PackedAudio(sources, data.root, rate, data.cache)
+    if len(sources) > 1:
+        raise SecoustiError(
+            f"training.data.{split} names {len(sources)} sources that are not all .jsonl "
+            "manifests; prepare them into one folder of shards"
+        )
+    return PackedShards(sources[0], split, rate, data.cache)
