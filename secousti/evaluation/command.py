@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from secousti.evaluation.evaluate import Progress, evaluate, with_codecs
 from secousti.evaluation.report.text import print_report, print_table
@@ -33,8 +34,10 @@ def chosen_suite(options: Options) -> tuple[Suite, Path]:
     """The suite as the command line changes it, and its folder."""
     suite, folder = load_suite(options.suite)
     changes = {"path": options.data, "limit": options.limit, "seed": options.seed}
-    given = {key: value for key, value in changes.items() if value is not None}
-    suite = replace(suite, data=replace(suite.data, **given))  # type: ignore[arg-type]
+    given: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
+    if options.data is not None:
+        given["kind"] = "auto"
+    suite = replace(suite, data=replace(suite.data, **given))
     suite = replace(suite, metrics=merge_specs(suite.metrics, options.metrics))
     return with_codecs(suite, options.codecs), folder
 

@@ -1,0 +1,76 @@
+"""Recordings found in every layout, chosen evenly and always the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from secousti.errors import SecoustiError
+from secousti.evaluation.datasets import DataConfig, Utterance, choose, load_dataset
+
+
+def touch(path: Path, text: str = "x") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_a_folder_knows_speakers_and_texts(tmp_path: Path) -> None:
+    touch(tmp_path / "ann/one.wav")
+    touch(tmp_path / "ann/one.txt", "hello\n")
+    touch(tmp_path / "bob/two.flac")
+    touch(tmp_path / "notes.md")
+    found = load_dataset(DataConfig(str(tmp_path), language="zh"))
+    assert [(u.id, u.speaker, u.text, u.language) for u in found] == [
+        ("ann/one", "ann", "hello", "zh"),
+        ("bob/two", "bob", None, "zh"),
+    ]
+
+
+def test_libritts_is_recognised(tmp_path: Path) -> None:
+    touch(tmp_path / "61/70968/61_70968_000000_000000.wav")
+    touch(tmp_path / "61/70968/61_70968_000000_000000.normalized.txt", "He began.")
+    (found,) = load_dataset(DataConfig(str(tmp_path)))
+    assert (found.speaker, found.text, found.language) == ("61", "He began.", "en")
+
+
+def test_aishell3_is_recognised_and_loses_its_pinyin(tmp_path: Path) -> None:
+    touch(tmp_path / "content.txt", "SSB00050001.wav\t广 guang3 州 zhou1\n")
+    touch(tmp_path / "wav/SSB0005/SSB00050001.wav")
+    (found,) = load_dataset(DataConfig(str(tmp_path)))
+    assert (found.speaker, found.text, found.language) == ("SSB0005", "广州", "zh")
+    assert found.path.is_file()
+
+
+def test_a_manifest_carries_labels_and_can_be_filtered(tmp_path: Path) -> None:
+    rows = (
+        '{"audio": "a.wav", "speaker": "s", "language": "en", "phones": [[0, 0.1, "AH0"]]}\n\n'
+        '{"audio": "b.wav", "speaker": "s", "language": "zh", "phones": "AH B"}\n'
+    )
+    touch(tmp_path / "m.jsonl", rows)
+    (found,) = load_dataset(DataConfig(str(tmp_path / "m.jsonl"), keep={"language": "en"}))
+    assert found.path == tmp_path / "a.wav"
+    assert found.phones == ((0, 0.1, "AH0"),)
+
+
+def test_the_choice_is_even_over_speakers_and_fixed() -> None:
+    many = [Utterance(f"{k:03d}", Path(), "rare" if k < 3 else "often") for k in range(50)]
+    chosen = choose(many, 10, seed=1)
+    assert Counter(u.speaker for u in chosen) == {"rare": 3, "often": 7}
+    assert chosen == choose(many, 10, seed=1)
+    assert chosen != choose(many, 10, seed=2)
+    assert set(choose(many, 9, seed=1)) < set(chosen)  # a larger run repeats a smaller one
+
+
+def test_what_is_missing_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIBRITTS", raising=False)
+    with pytest.raises(SecoustiError, match=r"set LIBRITTS, or name .* with --data"):
+        load_dataset(DataConfig("$LIBRITTS/test-clean"))
+    with pytest.raises(SecoustiError, match="there are no recordings at"):
+        load_dataset(DataConfig(str(tmp_path / "nothing")))
+    with pytest.raises(SecoustiError, match=r"no recordings were found .*read as folder"):
+        load_dataset(DataConfig(str(tmp_path)))
+    touch(tmp_path / "bad.jsonl", '{"audio": "a.wav"}\n{"text": 1}\n')
+    with pytest.raises(SecoustiError, match=r"bad\.jsonl, line 2"):
+        load_dataset(DataConfig(str(tmp_path / "bad.jsonl")))
