@@ -44,6 +44,24 @@ def test_listening_gives_the_tokens_of_encode(
     assert isinstance(events[0], Voice)  # somebody speaks from the first token on
 
 
+def test_a_centered_codec_listens_too() -> None:
+    """The released front end looks ahead, and its last token may have fewer frames."""
+    codec = toy_codec(mode="centered")
+    data, wav = recording(0.83, 16000)
+    events = list(listen(codec, WavReader(io.BytesIO(data)), 0.1))
+    codes = np.concatenate([event.codes for event in events if isinstance(event, Tokens)], axis=1)
+    np.testing.assert_array_equal(codes, codec.encode(wav, 16000).codes[0].numpy())
+    audio = np.concatenate(list(speak(codec, events, codec_header(codec), 22050)))
+    assert len(audio) == int(codec.encode(wav, 16000).num_samples[0])
+
+
+def test_a_codec_without_a_vocoder_cannot_speak() -> None:
+    codec = toy_codec(vocoder=False)
+    events = encoded_events(codec.encode(toy_speech(0.2)))
+    with pytest.raises(SecoustiError, match="no vocoder"):
+        list(speak(codec, events, codec_header(codec), 22050))
+
+
 def test_p2psyn_listens_too() -> None:
     codec = toy_p2psyn(causal=True)
     data, wav = recording(0.7, 16000)
