@@ -79,40 +79,53 @@ def preparing(manifest: Path, rows: int, work: Path, console: Console) -> None:
     console.print(table)
 
 
-def load(shards: Path, workers: int, utterances: int) -> tuple[float, float]:
-    """Utterances and seconds of audio loaded per second, after the first batch."""
+Speed = tuple[float, float, float]  # utterances, seconds of audio, utterances per CPU second
+
+
+def load(shards: Path, workers: int, utterances: int) -> Speed:
+    """Loading through the bucketing sampler; the clock starts after the first batch."""
     sys.path.insert(0, str(REPOSITORY))
     from data_prep.loading import batches
 
-    count, audio, start = 0, 0.0, 0.0
-    for batch in batches(shards, max_seconds=60, buckets=10, buffer_size=500, workers=workers):
-        if not start:
-            start = time.perf_counter()
-            continue
+    count, audio, first, start = 0, 0.0, 0, 0.0
+    before = cpu_seconds()
+    loader = batches(shards, max_seconds=60, buckets=10, buffer_size=500, workers=workers)
+    for batch in loader:
         count += len(batch.ids)
+        if not start:
+            start, first = time.perf_counter(), count
+            continue
         audio += float(batch.lengths.sum()) / 22050
         if count >= utterances:
             break
     seconds = time.perf_counter() - start
-    return count / seconds, audio / seconds
+    del loader, batch  # the workers end, and their CPU time is known
+    return (count - first) / seconds, audio / seconds, count / (cpu_seconds() - before)
 
 
-def decode(manifest: Path, utterances: int) -> tuple[float, float]:
-    """The same for plain decoding of the source files in manifest order, without batches."""
+def decode(manifest: Path, utterances: int) -> Speed:
+    """Plain decoding of the source files in manifest order, without batches."""
     import soundfile
 
     lines = manifest.read_text("utf-8").splitlines()[:utterances]
     paths = [manifest.parent / json.loads(line)["audio"] for line in lines]
-    start = time.perf_counter()
+    before, start = cpu_seconds(), time.perf_counter()
     audio = sum(len(data) / rate for data, rate in map(soundfile.read, paths))
     seconds = time.perf_counter() - start
-    return len(paths) / seconds, audio / seconds
+    return len(paths) / seconds, audio / seconds, len(paths) / (cpu_seconds() - before)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def loading(manifest: Path, shards: Path, utterances: int, repeats: int, console: Console) -> None:
-    table = Table("source", "utterances / s", "s of audio / s", title="loading")
+    table = Table("source", "utterances / s", "s of audio / s", "utterances / CPU s",
+                  title="loading")  # fmt: skip
     runs = {"shards, 1 worker": 1, "shards, 2 workers": 2, "source files, plain decoding": 0}
-    results: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+    results: dict[str, list[Speed]] = {name: [] for name in runs}
     for _ in range(repeats):  # interleaved, so that a noisy minute hits all alike
         for name, workers in runs.items():
             one = load(shards, workers, utterances) if workers else decode(manifest, utterances)
@@ -129,8 +142,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--loads", type=int, default=1500)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--shards", type=Path, help="load from these and prepare nothing")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=100)
+    if options.shards:
+        loading(options.manifest, options.shards, options.loads, options.repeats, console)
+        return
     with tempfile.TemporaryDirectory() as name:
         preparing(options.manifest, options.rows, Path(name), console)
         loading(options.manifest, Path(name) / "out-10x-3", options.loads, options.repeats, console)

@@ -156,3 +156,13 @@ def test_the_gruut_tagger_reads_homographs() -> None:
 @pytest.mark.parametrize("syllable", ["", "ma", "ma6", "xyz1", "1", "zher", "bb1"])
 def test_what_is_no_syllable_is_none(syllable: str) -> None:
     assert split_syllable(syllable) is None
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    "text", ["1" * 5000, "$" + "9" * 5000, "1/" * 500, "1," * 500 + "1", "a" * 900]
+)
+def test_absurd_numbers_and_words_are_read_all_the_same(
+    phonemizer: Phonemizer, text: str, language: str
+) -> None:
+    assert phonemizer(text, language).words

@@ -16,6 +16,7 @@ from secousti.text.english.unknown_words import from_parts, from_spelling
 from secousti.text.inventory import is_vowel
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*'?|'[a-z]+|[A-Z](?:'s)?")
+_LONGEST_WORD = 45  # letters; the dictionary's longest has 28
 
 
 class EnglishG2p:
@@ -74,6 +75,8 @@ class EnglishG2p:
 
     def _unknown(self, word: str) -> tuple[str, ...]:
         bare = word.strip("'")
+        if len(bare) > _LONGEST_WORD:
+            return tuple(from_spelling(bare))
         phonemes = self.lexicon.get(bare) or from_parts(bare, self.lexicon)
         if phonemes is None and self._network is not None and re.search("[aeiouy]", bare):
             phonemes = self._network(bare)

@@ -176,6 +176,7 @@ def _rules() -> list[Rule]:
     currency = "|".join(re.escape(symbol) for symbol in sorted(_CURRENCY, key=len, reverse=True))
     vulgar = "".join(_VULGAR)
     table: list[tuple[str, Callable[[re.Match[str]], str]]] = [
+        (r"\d{19,}", lambda m: digits(m[0])),  # no quantity has so many; also bounds all below
         (rf"(\d?)([{vulgar}])", lambda m: f"{m[1]} {_VULGAR[m[2]]}".strip()),
         (r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b", lambda m: _numeric_date(m, 2, 3, 1)),
         (r"\b(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b", lambda m: _numeric_date(m, 1, 2, 3)),

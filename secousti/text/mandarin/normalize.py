@@ -141,6 +141,7 @@ def _rules() -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
     money = "|".join(re.escape(symbol) for symbol in sorted(_MONEY, key=len, reverse=True))
     fixed = r"(?<![\d.,])"
     table: list[tuple[str, Callable[[re.Match[str]], str]]] = [
+        (r"\d{17,}", lambda m: digits(m[0])),  # no quantity has so many; also bounds all below
         (rf"{fixed}(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?!\d)", _date),
         (r"(?<=比分)\s?(\d+)[:：-](\d+)", lambda m: f"{number(m[1])}比{number(m[2])}"),
         (rf"{fixed}(\d+)[:：](\d)(?!\d)", lambda m: f"{number(m[1])}比{number(m[2])}"),
