@@ -40,7 +40,7 @@ class SharWriter(ShardWriter):
             cut = self._cut(row)
             self._cuts.write(json.dumps(cut.to_dict(), ensure_ascii=False) + "\n")
             codes = row.codes.reshape(-1, self.facts.num_codebooks)
-            self._fields["codes"].write(row.id, codes, _frames(codes, self.facts.frame_rate))
+            self._fields["codes"].write(row.id, codes, _array(codes))
             voice = self._fields["paralinguistic"]
             if row.paralinguistic is None:
                 voice.write_placeholder(row.id)
@@ -72,12 +72,7 @@ class SharWriter(ShardWriter):
 
 
 def _array(values: np.ndarray) -> Any:
+    """Not a TemporalArray: lhotse would cut the last token off, which is longer than its audio."""
     from lhotse.array import Array
 
     return Array("memory_raw", "", "", list(values.shape))
-
-
-def _frames(codes: np.ndarray, frame_rate: float) -> Any:
-    from lhotse.array import TemporalArray
-
-    return TemporalArray(_array(codes), temporal_dim=0, frame_shift=1 / frame_rate, start=0)
