@@ -40,7 +40,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights, and when the discriminators start (a share of all steps).
+    """Weights, and when the discriminators start (a share of all steps; 1: never).
 
     ``judged_frames``: they see a random stretch of so many frames of each crop.
     ``n_ffts``: resolutions of the spectral loss.

@@ -284,8 +284,10 @@ class Trainer:
         if self.accelerator.is_main_process:
             out = self.folder / "vocoder"
             save_vocoder(self.ema.vocoder, self.config.vocoder, out)
-            judges = self._modules()["discriminators"].state_dict()
-            save_file({k: v.cpu() for k, v in judges.items()}, out / "discriminators.safetensors")
+            if self.settings.loss.adversarial_from < 1:  # untrained ones are of no use to anyone
+                judges = self._modules()["discriminators"].state_dict()
+                judges = {name: tensor.cpu() for name, tensor in judges.items()}
+                save_file(judges, out / "discriminators.safetensors")
 
 
 def _initialise(vocoder: Vocoder, judges: Discriminators, folder: Path) -> None:
