@@ -1,0 +1,107 @@
+"""The model card: what a model is, in numbers read off the model and its measured results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from secousti.config import to_dict
+from secousti.errors import SecoustiError
+from secousti.hub.resolve import BUNDLED
+
+if TYPE_CHECKING:
+    from secousti.codec import SecoustiCodec
+    from secousti.p2psyn.codec import P2PSynCodec
+
+RESULTS_NAME = "results.json"
+_CLASS = {"secousti": "SecoustiCodec", "p2psyn": "P2PSynCodec"}
+
+
+def model_card(codec: SecoustiCodec | P2PSynCodec, results: str | Path | None = None) -> str:
+    """README.md of a model on the Hub: YAML front matter, sizes, use, results, configuration.
+
+    Args:
+        results: a JSON file ``{"command": ..., "results": {test set: {metric: number}}}``; by
+            default the one beside a bundled model, if there is one.
+
+    Raises:
+        SecoustiError: a results file that is not of this form.
+    """
+    path = BUNDLED / codec.model_id / RESULTS_NAME if results is None else Path(results)
+    parts = [
+        _front_matter(codec),
+        f"# {codec.model_id}",
+        _summary(codec),
+        "## Use",
+        _usage(codec),
+        "## Measured",
+        _results(path) if path.is_file() else "No results are recorded for this model.",
+        "## Configuration",
+        f"```yaml\n{yaml.safe_dump(to_dict(codec.config), sort_keys=False).rstrip()}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(codec: SecoustiCodec | P2PSynCodec) -> str:
+    data = {
+        "library_name": "secousti",
+        "pipeline_tag": "audio-to-audio",
+        "tags": ["speech", "codec", "tokens", codec.kind],
+    }
+    return f"---\n{yaml.safe_dump(data, sort_keys=False)}---"
+
+
+def _summary(codec: SecoustiCodec | P2PSynCodec) -> str:
+    parameters = sum(parameter.numel() for parameter in codec.parameters())
+    rows = {
+        "Sample rate": f"{codec.sample_rate} Hz",
+        "Tokens per second": f"{codec.frame_rate:.2f} ({codec.frame_size} samples each)",
+        "Codebooks": f"{codec.num_codebooks} of {codec.codebook_size} entries",
+        "Bit rate of the tokens": f"{codec.bitrate:.0f} bit/s",
+        "Parameters": f"{parameters / 1e6:.1f} M",
+        "Weight hash": f"`{codec.weight_hash}`",
+    }
+    if codec.latency is not None:
+        rows["Algorithmic latency"] = f"{1e3 * codec.latency / codec.sample_rate:.1f} ms"
+    return _table(("", ""), [list(row) for row in rows.items()])
+
+
+def _usage(codec: SecoustiCodec | P2PSynCodec) -> str:
+    name = _CLASS[codec.kind]
+    return (
+        "```python\n"
+        f"from secousti import {name}\n\n"
+        f'codec = {name}.from_pretrained("{codec.model_id}")\n'
+        'encoded = codec.encode("speech.wav")  # codes int64 [1, 1, L]\n'
+        "audio = codec.decode(encoded)         # float32 [1, 1, N]\n"
+        "```"
+    )
+
+
+def _results(path: Path) -> str:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        sets: dict[str, dict[str, Any]] = document["results"]
+        metrics = sorted({metric for row in sets.values() for metric in row})
+        rows = [[name, *(_number(row.get(m)) for m in metrics)] for name, row in sets.items()]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise SecoustiError(
+            f'{path} is no results file: expected {{"results": {{set: {{metric: number}}}}}}'
+        ) from error
+    table = _table(("test set", *metrics), rows)
+    command = document.get("command")
+    return f"{table}\n\nMade by `{command}`." if command else table
+
+
+def _number(value: Any) -> str:
+    return (
+        f"{value:.4g}" if isinstance(value, (int, float)) else "-" if value is None else str(value)
+    )
+
+
+def _table(header: tuple[str, ...], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
