@@ -32,6 +32,7 @@ COMMANDS = {
     "info": Entry("Speech and tokens", "secousti.cli.info"),
     "live": Entry("Speech and tokens", "secousti.cli.live"),
     "models": Entry("Models", "secousti.cli.models"),
+    "export": Entry("Models", "secousti.cli.export"),
     "import-release": Entry("Models", "secousti.cli.import_release"),
     "eval": Entry("Research", "secousti.cli.eval"),
 }

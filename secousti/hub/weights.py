@@ -33,7 +33,7 @@ class HubMixin:
 
     kind: str
     config_class: type
-    config: Any
+    config: Any = None
     model_id: str = "unnamed"
 
     @classmethod
@@ -61,7 +61,7 @@ class HubMixin:
                 f"{folder} holds a {document.get('codec')!r} model, not {cls.kind!r}; "
                 "secousti.load_codec(name) loads any kind"
             )
-        config = from_dict(cls.config_class, document["config"], f"{folder / CONFIG_NAME}: config")
+        config: Any = from_dict(cls.config_class, document["config"], f"{folder / CONFIG_NAME}: config")
         model = cls(config)  # type: ignore[call-arg]
         assert isinstance(model, nn.Module)
         load_strictly(model, read_weights(folder / WEIGHTS_NAME), str(folder / WEIGHTS_NAME))

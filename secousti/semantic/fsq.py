@@ -51,13 +51,13 @@ class FSQ(Quantizer):
             return torch.tanh(y + self.shift) * self.half_range - self.offset
 
     def encode(self, z: Tensor) -> Tensor:
-        return self._index(torch.round(self.bound(z)))
+        return self.index(torch.round(self.bound(z)))
 
     def forward(self, z: Tensor) -> Quantized:
         bounded = self.bound(z)
         rounded = torch.round(bounded)
         straight_through = bounded + (rounded - bounded).detach()
-        return Quantized(self._vectors(straight_through), self._index(rounded), 0.0)
+        return Quantized(self._vectors(straight_through), self.index(rounded), 0.0)
 
     def decode(self, indices: Tensor) -> Tensor:
         return self._vectors(self.digits(indices))
@@ -67,7 +67,8 @@ class FSQ(Quantizer):
         digits = indices[..., None] // self.basis % self.levels
         return (digits - self.half_width).float()
 
-    def _index(self, rounded: Tensor) -> Tensor:
+    def index(self, rounded: Tensor) -> Tensor:
+        """Rounded digits [B, L, digits] -> int64 [B, L]."""
         digits = rounded.to(torch.int64) + self.half_width
         return (digits * self.basis).sum(-1)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from secousti.audio.resample import ResampleStream, SincResampler
 from secousti.errors import SecoustiError
+from secousti.streaming.concealment import Concealer, Strategy
 from secousti.streaming.rows import join_rows, split_rows, step_rows
 from secousti.streaming.state import State, reset_rows, take_rows
 
@@ -31,6 +32,7 @@ class StreamDecoder:
         paralinguistic: float32 [B, 64] or [1, 64], from ``encode``, ``StreamEncoder`` or a file;
             all zeros (an average voice) until one is known.
         sample_rate: Hz of the audio returned; the codec's own if not given.
+        concealment: what is heard for missing tokens, see ``streaming/concealment.py``.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class StreamDecoder:
         paralinguistic: Tensor | None = None,
         batch_size: int = 1,
         sample_rate: int | None = None,
+        concealment: Strategy = "repeat",
     ) -> None:
         if codec.vocoder is None:
             raise SecoustiError("this codec has no vocoder, so it cannot speak")
@@ -52,6 +55,7 @@ class StreamDecoder:
             "mel": codec.token_decoder_state(batch_size),
             "vocoder": self.vocoder.init_state(batch_size, codec.device, codec.dtype),
         }
+        self._concealers = [Concealer(codec.quantizer, concealment) for _ in range(batch_size)]
         self._lag = [self.vocoder.delay] * batch_size  # samples still to drop at the start
         self._hidden = torch.zeros(
             batch_size, codec.config.paralinguistic.hidden_size, device=codec.device
@@ -73,6 +77,8 @@ class StreamDecoder:
     def push(self, codes: np.ndarray | Tensor) -> Tensor:
         """Tokens int64 [L], [B, L] or [B, 1, L] -> audio float32 [B, 1, N].
 
+        A token that never arrived is ``LOST`` (-1); it is concealed and takes its time.
+
         Raises:
             SecoustiError: wrong shape, tokens outside the codebook, or streams out of step.
         """
@@ -86,6 +92,7 @@ class StreamDecoder:
         """Tokens [L_i] per stream (``None`` for none) -> audio [N_i] per stream."""
         none = torch.zeros(0, dtype=torch.int64)
         rows = [none if c is None else torch.as_tensor(c).reshape(-1) for c in codes]
+        rows = [c.fill(row) for c, row in zip(self._concealers, rows, strict=True)]
         for row in rows:
             self.codec.check_codes(row[None, None])
         pending = [row[None].to(self.codec.device) for row in rows]
@@ -113,6 +120,7 @@ class StreamDecoder:
         self._state = reset_rows(self._state, torch.tensor(chosen, device=self.codec.device))
         for i in chosen:
             self._resample[i].reset()
+            self._concealers[i].reset()
             self._lag[i] = self.vocoder.delay
 
     @torch.no_grad()

@@ -93,6 +93,6 @@ def test_quantizer_is_exact_in_low_precision() -> None:
     quantizer = toy_codec().quantizer.to(torch.bfloat16)
     ids = torch.arange(quantizer.codebook_size)[None]
     digits = quantizer.digits(ids)
-    assert torch.equal(quantizer._index(digits), ids)
+    assert torch.equal(quantizer.index(digits), ids)
     vectors = torch.randn(1, 32, 50, dtype=torch.bfloat16)
     assert quantizer.encode(vectors).dtype == torch.int64

@@ -1,0 +1,162 @@
+"""One step at a time: a chunk of sound in, its tokens over a lossy channel, sound out."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from secousti.codec import SecoustiCodec
+from secousti.encoded import PARALINGUISTIC_BITS
+from secousti.files.sessions import VoiceClock
+from secousti.paralinguistic.wire import dequantize, quantize
+from secousti.streaming.concealment import LOST, Strategy
+from secousti.streaming.decoder import StreamDecoder
+from secousti.streaming.encoder import StreamEncoder
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One step: ``codes`` int64 [L] as they were sent, ``lost`` how many did not arrive."""
+
+    heard: float  # seconds of sound so far
+    codes: Tensor
+    lost: int
+    audio: NDArray[np.float32]
+    encode_seconds: float
+    decode_seconds: float
+    voice_sent: bool
+
+
+@dataclass
+class Summary:
+    """What a live session took."""
+
+    algorithmic_latency: float  # seconds
+    seconds: float = 0.0
+    tokens: int = 0
+    lost: int = 0
+    bits_per_token: float = 0.0
+    voice_bits: int = 0
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    steps: list[float] = field(default_factory=list)  # computing time of steps that gave tokens
+
+    def add(self, frame: Frame) -> None:
+        """Count one more step."""
+        self.seconds = frame.heard
+        self.tokens += len(frame.codes)
+        self.lost += frame.lost
+        self.encode_seconds += frame.encode_seconds
+        self.decode_seconds += frame.decode_seconds
+        if frame.voice_sent:
+            self.voice_bits += 64 * PARALINGUISTIC_BITS
+        if len(frame.codes):
+            self.steps.append(frame.encode_seconds + frame.decode_seconds)
+
+    @property
+    def real_time_factor(self) -> float:
+        """Computing time per second of sound; below 1 is faster than real time."""
+        return (self.encode_seconds + self.decode_seconds) / max(self.seconds, 1e-9)
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second of tokens."""
+        return self.tokens * self.bits_per_token / max(self.seconds, 1e-9)
+
+    @property
+    def latency(self) -> float:
+        """Algorithmic latency and the median computing time of a step, in seconds."""
+        return self.algorithmic_latency + self.step(0.5)
+
+    def step(self, quantile: float) -> float:
+        """Computing time of a step, in seconds."""
+        return float(np.quantile(self.steps, quantile)) if self.steps else 0.0
+
+
+def run(
+    codec: SecoustiCodec,
+    chunks: Iterable[NDArray[np.float32]],
+    sample_rate: int,
+    *,
+    output_rate: int | None = None,
+    voice: Tensor | None = None,
+    loss: float = 0.0,
+    seed: int = 0,
+    concealment: Strategy = "repeat",
+    watch: Callable[[Summary], None] | None = None,
+) -> Iterator[Frame]:
+    """Send ``chunks`` (float32 [N] at ``sample_rate``) through the codec as they come.
+
+    Args:
+        output_rate: Hz of the sound returned; the codec's own if not given.
+        voice: float32 [1, 64] to speak in; if not given the speaker's own, sent as it gets known.
+        loss: probability that a token does not arrive, drawn with ``seed``.
+        watch: called after every step with what it all took so far.
+
+    The frames' audio, end to end, is what ``decode`` gives (for the same tokens and voice).
+    """
+    channel = _Channel(loss, seed)
+    encoder = StreamEncoder(codec, sample_rate=sample_rate)
+    decoder = StreamDecoder(codec, voice, sample_rate=output_rate, concealment=concealment)
+    clock = None if voice is not None else VoiceClock(None)
+    summary = Summary(codec.latency / codec.sample_rate, bits_per_token=codec.bits_per_frame)
+    heard = 0
+    for chunk in _with_end(chunks):
+        start = time.perf_counter()
+        codes = (encoder.flush() if chunk is None else encoder.push(chunk))[0, 0].cpu()
+        heard += 0 if chunk is None else len(chunk)
+        vector = _voice(encoder, clock, heard / sample_rate) if len(codes) else None
+        middle = time.perf_counter()
+        if vector is not None:
+            decoder.set_paralinguistic(vector)
+        received = channel.send(codes)
+        audio = [decoder.push(received)] if len(codes) else []
+        if chunk is None:
+            audio.append(decoder.flush())
+        sound = np.concatenate([np.zeros(0, np.float32), *(a[0, 0].numpy() for a in audio)])
+        frame = Frame(
+            heard=heard / sample_rate,
+            codes=codes,
+            lost=int((received == LOST).sum()),
+            audio=sound,
+            encode_seconds=middle - start,
+            decode_seconds=time.perf_counter() - middle,
+            voice_sent=vector is not None,
+        )
+        summary.add(frame)
+        if watch is not None:
+            watch(summary)
+        yield frame
+
+
+def _with_end(chunks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32] | None]:
+    """The chunks, then ``None`` for the end."""
+    yield from chunks
+    yield None
+
+
+def _voice(encoder: StreamEncoder, clock: VoiceClock | None, seconds: float) -> Tensor | None:
+    """The speaker's vector as the wire carries it, when it is time to send it."""
+    if clock is None or not clock.due(seconds):
+        return None
+    return dequantize(quantize(encoder.paralinguistic()))
+
+
+class _Channel:
+    """Loses tokens at random, the same ones for the same seed."""
+
+    def __init__(self, loss: float, seed: int) -> None:
+        self._loss = loss
+        self._random = random.Random(seed)
+
+    def send(self, codes: Tensor) -> Tensor:
+        """int64 [L] -> the same with ``LOST`` where one did not arrive."""
+        gone = torch.tensor([self._random.random() < self._loss for _ in range(len(codes))])
+        return torch.where(gone, LOST, codes) if len(codes) else codes
