@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from secousti.acoustic.attention import rope_tables, rotate, window_attention
 from secousti.acoustic.conv import CausalConv1d
+from secousti.acoustic.linear import Linear
 from secousti.p2psyn.config import PseudoConfig
 from secousti.streaming.state import State, StreamingModule, substate, tensor
 
@@ -24,10 +25,10 @@ class FeedForward(nn.Sequential):
     def __init__(self, config: PseudoConfig) -> None:
         super().__init__(
             nn.LayerNorm(config.channels),
-            nn.Linear(config.channels, config.ffn),
+            Linear(config.channels, config.ffn),
             nn.SiLU(),
             nn.Dropout(config.dropout),
-            nn.Linear(config.ffn, config.channels),
+            Linear(config.ffn, config.channels),
             nn.Dropout(config.dropout),
         )
 
@@ -39,8 +40,8 @@ class SelfAttention(StreamingModule):
         super().__init__()
         self.config = config
         self.norm = nn.LayerNorm(config.channels)
-        self.in_proj = nn.Linear(config.channels, 3 * config.channels)
-        self.out_proj = nn.Linear(config.channels, config.channels)
+        self.in_proj = Linear(config.channels, 3 * config.channels)
+        self.out_proj = Linear(config.channels, config.channels)
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -98,13 +99,13 @@ class ConvolutionModule(StreamingModule):
         super().__init__()
         channels, causal = config.channels, config.causal
         self.norm = nn.LayerNorm(channels)
-        self.expand = nn.Linear(channels, 2 * channels)
+        self.expand = Linear(channels, 2 * channels)
         self.depthwise = CausalConv1d(
             channels, channels, config.conv_kernel, groups=channels, causal=causal
         )
         self.batch_norm = nn.BatchNorm1d(channels) if config.norm == "batch" else None
         self.layer_norm = nn.LayerNorm(channels) if config.norm == "layer" else None
-        self.project = nn.Linear(channels, channels)
+        self.project = Linear(channels, channels)
         self.dropout = nn.Dropout(config.dropout)
 
     def init_state(

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
 from secousti.acoustic.conv import CausalConv1d, CausalConvTranspose1d
+from secousti.acoustic.linear import Linear
 from secousti.p2psyn.config import BackboneConfig
 from secousti.streaming.state import State, StreamingModule, substate
 
@@ -46,9 +47,9 @@ class ConvNeXtBlock(StreamingModule):
             channels, channels, config.kernel_size, groups=channels, causal=config.causal
         )
         self.norm = nn.LayerNorm(channels, eps=1e-6)
-        self.linear1 = nn.Linear(channels, hidden)
+        self.linear1 = Linear(channels, hidden)
         self.grn = GlobalResponseNorm(hidden, config.grn)
-        self.linear2 = nn.Linear(hidden, channels)
+        self.linear2 = Linear(hidden, channels)
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -83,7 +84,7 @@ class ConvNeXtStack(StreamingModule):
         self.norm_in = nn.LayerNorm(channels, eps=1e-6)
         self.blocks = nn.ModuleList(ConvNeXtBlock(config) for _ in range(blocks))
         self.norm_out = nn.LayerNorm(channels, eps=1e-6)
-        self.linear = nn.Linear(channels, channels)
+        self.linear = Linear(channels, channels)
         self.apply(_init_stack)
 
     def init_state(

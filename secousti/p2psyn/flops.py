@@ -71,9 +71,8 @@ def _counting(root: nn.Module, convention: Convention) -> Iterator[dict[nn.Modul
     counts: dict[nn.Module, int] = {}
     handles: list[RemovableHandle] = []
     for module in root.modules():
-        rule = _RULES[convention].get(type(module))
-        if rule is not None:
-            handles.append(module.register_forward_hook(_hook(rule, counts)))
+        rules = [rule for kind, rule in _RULES[convention].items() if isinstance(module, kind)]
+        handles += [module.register_forward_hook(_hook(rule, counts)) for rule in rules]
     try:
         yield counts
     finally:

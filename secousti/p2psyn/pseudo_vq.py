@@ -7,10 +7,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from secousti.acoustic.conv import CausalConv1d
+from secousti.acoustic.linear import Linear
 from secousti.errors import SecoustiError
 from secousti.p2psyn.config import PseudoConfig
 from secousti.p2psyn.conformer import ConformerBlock
 from secousti.streaming.state import State, StreamingModule, substate, tensor
+
+_FEW_STEPS = 4  # up to so many steps, an LSTM's call costs more than its arithmetic
 
 
 class PaddedLSTM(StreamingModule):
@@ -42,14 +45,31 @@ class PaddedLSTM(StreamingModule):
         self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State | None]:
         if state is not None:
-            pair = (tensor(state, "h").transpose(0, 1), tensor(state, "c").transpose(0, 1))
-            y, (h, c) = self.lstm(x, (pair[0].contiguous(), pair[1].contiguous()))
+            h, c = tensor(state, "h").transpose(0, 1), tensor(state, "c").transpose(0, 1)
+            run = self._by_step if x.shape[1] <= _FEW_STEPS else self.lstm
+            y, (h, c) = run(x, (h.contiguous(), c.contiguous()))
             return y, {"h": h.transpose(0, 1), "c": c.transpose(0, 1)}
         if lengths is None or self.config.causal:
             return self.lstm(x)[0], None
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         y, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x.shape[1])
         return y, None
+
+    def _by_step(
+        self, x: Tensor, start: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """``self.lstm`` cell by cell: a live token does not pay for repacking its weights."""
+        steps, ends = x.unbind(1), []
+        for layer, (h, c) in enumerate(zip(*start, strict=True)):
+            weights = self.lstm.all_weights[layer]
+            outputs = []
+            for step in steps:
+                h, c = torch.lstm_cell(step, (h, c), *weights)
+                outputs.append(h)
+            steps = tuple(outputs)
+            ends.append((h, c))
+        hs, cs = zip(*ends, strict=True)
+        return torch.stack(steps, dim=1), (torch.stack(hs), torch.stack(cs))
 
 
 class PseudoVQ(StreamingModule):
@@ -68,7 +88,7 @@ class PseudoVQ(StreamingModule):
         self.ahead = CausalConv1d(dim, channels, ahead, bias=False) if ahead else None
         self.blocks = nn.ModuleList(ConformerBlock(config) for _ in range(config.blocks))
         self.lstm = PaddedLSTM(config)
-        self.head = nn.Linear(self.lstm.out_channels, codebook_size)
+        self.head = Linear(self.lstm.out_channels, codebook_size)
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
