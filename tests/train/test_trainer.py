@@ -1,0 +1,110 @@
+"""Faults during training: bad steps are named, skipped, and survived by going back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from secousti.config import from_dict
+from secousti.errors import SecoustiError
+from tests.train.corpus import losses, toy_document, write_corpus
+from train.config import Config
+from train.objective import Objective
+from train.setup import build_objective, training_data
+from train.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    return from_dict(Config, toy_document(folder, write_corpus(folder)))
+
+
+def _in(config, folder, **run):
+    changed = replace(config.training.run, output=str(folder), **run)
+    return replace(config, training=replace(config.training, run=changed))
+
+
+class _Poison:
+    """Makes the losses of chosen calls NaN."""
+
+    def __init__(self, monkeypatch, calls):
+        self.seen, self.calls = 0, set(calls)
+        original = Objective.losses
+
+        def losses(objective, batch, weights):
+            self.seen += 1
+            out = original(objective, batch, weights)
+            if self.seen in self.calls:
+                out["loss"] = out["loss"] * float("nan")
+            return out
+
+        monkeypatch.setattr(Objective, "losses", losses)
+
+
+def _events(folder):
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def test_a_bad_batch_is_named_and_skipped(config, tmp_path, monkeypatch):
+    _Poison(monkeypatch, [5])
+    Trainer(_in(config, tmp_path)).run()
+    (event,) = _events(tmp_path)
+    assert (event["event"], event["step"], event["verdict"]) == ("not finite", 5, "skip")
+    assert len(event["batch"]) == 4
+    assert all(name.endswith(".wav") for name in event["batch"])
+    values = losses(tmp_path)
+    assert {step for step, _ in values} == set(range(1, 17))
+    assert all(torch.tensor(list(values.values())).isfinite())
+
+
+def test_bad_steps_in_a_row_go_back_to_the_last_checkpoint(config, tmp_path, monkeypatch):
+    _Poison(monkeypatch, [5, 6])
+    Trainer(_in(config, tmp_path, patience=2)).run()
+    assert [event["verdict"] for event in _events(tmp_path)] == ["skip", "back"]
+    state = json.loads((tmp_path / "checkpoints" / "last" / "state.json").read_text())
+    assert state["step"] == 16
+    # 16 good steps, 2 bad ones, and step 4 again after returning to the checkpoint of step 3.
+    assert state["position"] == 19
+
+
+def test_a_hopeless_run_stops_with_a_sentence(config, tmp_path, monkeypatch):
+    _Poison(monkeypatch, range(4, 100))
+    with pytest.raises(SecoustiError, match="not finite, again"):
+        Trainer(_in(config, tmp_path, patience=1)).run()
+
+
+def test_the_best_checkpoint_is_the_one_with_the_least_mel_error(config, tmp_path):
+    Trainer(_in(config, tmp_path, validate_every=2, keep_last=1)).run()
+    values = losses(tmp_path, "valid")
+    errors = {step: v for (step, name), v in values.items() if name == "valid/token_mel"}
+    best = (tmp_path / "checkpoints" / "best").resolve()
+    assert best.name == f"step_{min(errors, key=errors.get):08d}"
+
+
+def test_frozen_modules_stay_frozen_batch_norms_included(config, tmp_path):
+    trainer = Trainer(_in(config, tmp_path))
+    before = {n: t.clone() for n, t in trainer.objective.codec.state_dict().items()}
+    schedule = replace(config.training.schedule, total_steps=8)
+    other = _in(config, tmp_path / "short")
+    other = replace(other, training=replace(other.training, schedule=schedule))
+    short = Trainer(other)
+    short.run()
+    after = short.objective.codec.state_dict()
+    changed = {n.split(".")[0] for n, t in before.items() if not torch.equal(t, after[n])}
+    assert changed == {"encoder", "acoustic_projection", "decoder"}
+
+
+def test_calibration_gives_the_encoder_mels_of_unit_deviation(config):
+    data = training_data(config, 0, 1)
+    plain = replace(config, training=replace(config.training, calibrate=False))
+    models = {c: build_objective(cfg, data) for c, cfg in (("on", config), ("off", plain))}
+    batch = data[0]
+    mel, mask, _ = models["on"].features(batch)
+    values = mel.transpose(1, 2)[mask]
+    scaled = ((mel.mT - values.mean(0)) / values.std(0).clamp(min=1e-3)).mT
+    conv = {c: m.codec.encoder.layers.layers[0].conv for c, m in models.items()}
+    torch.testing.assert_close(conv["on"](mel), conv["off"](scaled), rtol=1e-3, atol=1e-3)
