@@ -175,7 +175,7 @@ def save_pseudo(pseudo: PseudoQuantizer, folder: Path) -> None:
 
 def extract_tokens(config: Config, teacher: str | None = None) -> list[Path]:
     """The token caches of the training and validation manifests, with ``teacher`` (a folder)."""
-    codec = _codec(config, teacher)
+    codec = _codec(config, teacher).to(Accelerator(cpu=config.run.device == "cpu").device)
     out = []
     for name, manifests in (("train", config.data.train), ("valid", config.data.valid)):
         if manifests:
