@@ -1,0 +1,222 @@
+"""Hours of audio a core tokenizes in an hour: ``secousti extract`` beside two plain loops.
+
+    python benchmarks/extraction.py [--turns 3] [--minutes 4] [--markdown docs/tables/extraction.md]
+
+Real recordings (SECOUSTI_SPEECH or ../shared/speech), random weights (speed does not depend on
+them), candidates in turn, each in a process of its own with one thread; every candidate reads,
+decodes and resamples the same files. Core-hours are processor time: the figures hold on a
+machine that is doing other things, if less well than on an idle one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from measure import markdown
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = {"mini": "mini_21hz", "full": "secousti_21hz"}
+CANDIDATES = [
+    *(f"{what}/{size}" for size in CONFIGS for what in ("extract", "extract-voice", "loop")),
+    "mimi/loop",
+]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """A JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def manifest(minutes: float, folder: Path) -> tuple[Path, float]:
+    """Recordings of about ``minutes`` in all, spread over the training list."""
+    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT.parent / "shared" / "speech"))
+    rows = read_lines(root / "train.jsonl")
+    rows = [row for row in rows if row["duration"] > 1.5]
+    mean = sum(row["duration"] for row in rows) / len(rows)
+    chosen = rows[:: max(1, int(len(rows) * mean / (60 * minutes)))]
+    path = folder / "rows.jsonl"
+    lines = [json.dumps({**row, "audio": str(root / row["audio"])}) for row in chosen]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path, sum(row["duration"] for row in chosen)
+
+
+def save_models(folder: Path) -> None:
+    """The mini and the full-size codec with random weights and no vocoder."""
+    from dataclasses import replace
+
+    from secousti import SecoustiCodec
+    from secousti.config import load_codec_config
+
+    for size, name in CONFIGS.items():
+        torch.manual_seed(0)
+        config = load_codec_config(ROOT / "configs" / f"{name}.yaml")
+        SecoustiCodec(replace(config, vocoder=None)).save_pretrained(folder / size)
+
+
+def extract_all(model: Path, rows: Path, out: Path, voice: bool) -> Callable[[], None]:
+    """What one worker of ``secousti extract`` does once its model is loaded, journal included."""
+    from secousti.extraction.inputs import open_source
+    from secousti.extraction.journal import Journal, Record
+    from secousti.extraction.settings import CodecFacts, Settings, identity
+    from secousti.extraction.shard import Job, ShardMaker
+
+    settings = Settings(str(model), voice=voice, shard_size=500)
+    facts = CodecFacts.of(settings.load_codec())
+    source = open_source(str(rows), out, settings.shard_size)
+    make = ShardMaker(Job(source, settings, facts, out))
+
+    def run() -> None:
+        journal = Journal(out, identity(settings, facts, source.fingerprint()))
+        for task in source.tasks():
+            for event in make(task):
+                if isinstance(event, Record):
+                    journal.add(event)
+        journal.close()
+
+    return run
+
+
+def ours_loop(model: Path, rows: Path) -> Callable[[], None]:
+    """What a user would write: ``encode`` file by file."""
+    from secousti import SecoustiCodec
+
+    codec = SecoustiCodec.from_pretrained(model)
+    paths = [row["audio"] for row in read_lines(rows)]
+
+    def run() -> None:
+        for path in paths:
+            codec.encode(path)
+
+    return run
+
+
+def mimi_loop(rows: Path) -> Callable[[], None]:
+    """The same for transformers' Mimi, 8 codebooks."""
+    import transformers
+
+    from secousti.audio.io import load_audio
+    from secousti.audio.resample import SincResampler
+
+    model = transformers.MimiModel(transformers.MimiConfig()).eval()
+    paths = [row["audio"] for row in read_lines(rows)]
+    resamplers = {rate: SincResampler(rate, 24000) for rate in (16000, 22050, 24000, 48000)}
+
+    @torch.inference_mode()
+    def run() -> None:
+        for path in paths:
+            wav, rate = load_audio(path)
+            model.encode(resamplers[rate](wav)[None, None], num_quantizers=8)
+
+    return run
+
+
+def measure(name: str, folder: Path) -> dict[str, float]:
+    """Run one candidate once, after loading; processor seconds, wall seconds, peak MiB."""
+    rows = folder / "rows.jsonl"
+    what, size = name.split("/")
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        run: Callable[[], object]
+        if what == "mimi":
+            run = mimi_loop(rows)
+        elif what == "loop":
+            run = ours_loop(folder / size, rows)
+        else:
+            run = extract_all(folder / size, rows, Path(out) / "o", what == "extract-voice")
+        wall, cpu = time.perf_counter(), time.process_time()
+        run()
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"cpu": cpu, "wall": wall, "peak": peak}
+
+
+def turns(folder: Path, count: int) -> dict[str, dict[str, float]]:
+    """Medians over ``count`` interleaved turns."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CANDIDATES}
+    for turn in range(count):
+        for name in CANDIDATES:
+            command = [sys.executable, __file__, "--only", name, "--folder", str(folder)]
+            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            found[name].append(json.loads(out.splitlines()[-1]))
+            print(f"turn {turn + 1}: {name} {found[name][-1]}", file=sys.stderr, flush=True)
+    return {
+        name: {key: statistics.median(s[key] for s in samples) for key in samples[0]}
+        for name, samples in found.items()
+    }
+
+
+def report(found: dict[str, dict[str, float]], seconds: float, count: int) -> str:
+    """The Markdown table."""
+    rows = []
+    for name, sample in found.items():
+        size = name.split("/")[1]
+        loop = found.get(f"loop/{size}", {"cpu": float("nan")})["cpu"]
+        rows.append(
+            [
+                name,
+                f"{seconds / sample['cpu']:.1f}",
+                f"{loop / sample['cpu']:.2f}",
+                f"{found['mimi/loop']['cpu'] / sample['cpu']:.2f}",
+                f"{sample['peak']:.0f}",
+            ]
+        )
+    header = ["candidate", "hours per core-hour", "x our loop", "x Mimi's loop", "peak MiB"]
+    note = f"{seconds / 60:.1f} minutes of speech, medians of {count} interleaved turns, 1 thread."
+    return f"{note}\n\n{markdown(header, rows)}"
+
+
+def journal_overhead(shards: int = 2000) -> str:
+    """Seconds to lock, plan and journal so many shards, as a share of the audio they hold."""
+    from secousti.extraction.journal import Journal, Record, locked
+
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name) / "o"
+        start = time.perf_counter()
+        with locked(out):
+            journal = Journal(out, {"layout": 1})
+            for i in range(shards):
+                journal.add(Record(i, {f"{i:06d}.parquet": 1}, "0" * 32, 2000, 200_000, 1e4))
+            journal.close()
+        each = (time.perf_counter() - start) / shards
+    return f"Journalling a shard takes {1e3 * each:.2f} ms (mean of {shards}, fsync included)."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--markdown", type=Path, help="also write the table there")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.only:
+        print(json.dumps(measure(args.only, args.folder)))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _, seconds = manifest(args.minutes, folder)
+        save_models(folder)
+        text = report(turns(folder, args.turns), seconds, args.turns)
+    text = f"{text}\n\n{journal_overhead()}"
+    print(text)
+    if args.markdown:
+        args.markdown.parent.mkdir(parents=True, exist_ok=True)
+        args.markdown.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

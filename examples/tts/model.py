@@ -1,0 +1,116 @@
+"""Characters in, speech tokens out: one decoder-only transformer over both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CHARACTERS = " '-abcdefghijklmnopqrstuvwxyz"
+PAD, SPEAK, END = 0, 1, 2  # padding; text ends and speech begins; speech ends
+SPECIAL = 3
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """One table of ids: special symbols, then characters, then the codec's tokens."""
+
+    codebook_size: int
+
+    @property
+    def offset(self) -> int:
+        """What is added to a speech token."""
+        return SPECIAL + len(CHARACTERS)
+
+    @property
+    def size(self) -> int:
+        """All ids."""
+        return self.offset + self.codebook_size
+
+    def text(self, text: str) -> list[int]:
+        """Ids of the characters that are known, and the sign that speech begins."""
+        known = [CHARACTERS.index(c) + SPECIAL for c in text.lower() if c in CHARACTERS]
+        return [*known, SPEAK]
+
+    def example(self, text: str, codes: Tensor) -> Tensor:
+        """The whole sequence of an utterance with codes int64 [L]."""
+        prompt = torch.tensor(self.text(text))
+        return torch.cat([prompt, codes + self.offset, torch.tensor([END])])
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the network."""
+
+    dim: int = 192
+    layers: int = 4
+    heads: int = 4
+    longest: int = 768
+
+
+class TextToTokens(nn.Module):
+    """A causal transformer over the joint vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary, sizes: Sizes) -> None:
+        super().__init__()
+        self.vocabulary, self.sizes = vocabulary, sizes
+        self.embedding = nn.Embedding(vocabulary.size, sizes.dim)
+        self.position = nn.Embedding(sizes.longest, sizes.dim)
+        layer = nn.TransformerEncoderLayer(
+            sizes.dim, sizes.heads, 4 * sizes.dim, 0.1, "gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, sizes.layers, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(sizes.dim)
+        nn.init.normal_(self.embedding.weight, std=0.02)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """int64 [B, T] -> logits [B, T, vocabulary]."""
+        length = ids.shape[1]
+        x = self.embedding(ids) + self.position(torch.arange(length, device=ids.device))
+        mask = nn.Transformer.generate_square_subsequent_mask(length, device=ids.device)
+        x = self.norm(self.layers(x, mask=mask, is_causal=True))
+        return F.linear(x, self.embedding.weight)
+
+    def loss(self, ids: Tensor) -> Tensor:
+        """Cross-entropy of every id after the text, given those before it."""
+        logits, targets = self(ids[:, :-1]), ids[:, 1:]
+        speech = (targets == END) | (targets >= self.vocabulary.offset)
+        return F.cross_entropy(logits[speech], targets[speech])
+
+    @torch.no_grad()
+    def speak(self, text: str, temperature: float, top: int, most: int):  # type: ignore[no-untyped-def]
+        """Yield speech tokens one by one until the model says END or ``most`` are there."""
+        ids = torch.tensor([self.vocabulary.text(text)])
+        for _ in range(min(most, self.sizes.longest - ids.shape[1])):
+            logits = self(ids)[0, -1] / temperature
+            logits[: self.vocabulary.offset][torch.arange(self.vocabulary.offset) != END] = -1e9
+            best, places = logits.topk(top)
+            chosen = int(places[torch.multinomial(best.softmax(-1), 1)])
+            if chosen == END:
+                return
+            yield chosen - self.vocabulary.offset
+            ids = torch.cat([ids, torch.tensor([[chosen]])], dim=1)
+
+
+def save(model: TextToTokens, path: str | Path, codec: dict[str, Any]) -> None:
+    """Weights, with the sizes and the codec they are for in the header."""
+    about = {"sizes": json.dumps(asdict(model.sizes)), "codec": json.dumps(codec)}
+    save_file(model.state_dict(), path, metadata=about)
+
+
+def load(path: str | Path) -> tuple[TextToTokens, dict[str, Any]]:
+    """What ``save`` wrote: the model, and what it says of its codec."""
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    codec = json.loads(about["codec"])
+    model = TextToTokens(Vocabulary(codec["codebook_size"]), Sizes(**json.loads(about["sizes"])))
+    model.load_state_dict(tensors)
+    return model.eval(), codec

@@ -1,0 +1,68 @@
+"""Train the text-to-token model on an extraction.
+
+python examples/tts/train.py tokens --output tts.safetensors [--steps 2000]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import torch
+from model import PAD, Sizes, TextToTokens, Vocabulary, save
+from torch import Tensor
+
+from secousti.extraction.dataset import TokenDataset
+
+
+def sequences(dataset: TokenDataset, vocabulary: Vocabulary, longest: int) -> Iterator[Tensor]:
+    """Utterances with text, epoch after epoch, as id sequences."""
+    epoch = 0
+    while True:
+        dataset.set_epoch(epoch)
+        for row in dataset:
+            ids = vocabulary.example(row["text"] or "", row["codes"][0])
+            if row["text"] and len(ids) <= longest:
+                yield ids
+        epoch += 1
+
+
+def batches(examples: Iterator[Tensor], size: int) -> Iterator[Tensor]:
+    """int64 [B, T]; utterances of like length meet in a pool of 16 batches."""
+    while True:
+        pool = sorted((next(examples) for _ in range(16 * size)), key=len)
+        for i in torch.randperm(16).tolist():
+            rows = pool[i * size : (i + 1) * size]
+            yield torch.nn.utils.rnn.pad_sequence(rows, True, PAD)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tokens", help="folder made by 'secousti extract'")
+    parser.add_argument("--output", default="tts.safetensors")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=6e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    dataset = TokenDataset(args.tokens, shuffle=True, seed=args.seed)
+    vocabulary = Vocabulary(dataset.codec["codebook_size"])
+    model = TextToTokens(vocabulary, Sizes())
+    optimizer = torch.optim.AdamW(model.parameters(), args.lr, betas=(0.9, 0.95))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.lr, args.steps)
+    data = batches(sequences(dataset, vocabulary, model.sizes.longest), args.batch_size)
+    for step in range(1, args.steps + 1):
+        loss = model.loss(next(data))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 50 == 0 or step == 1:
+            print(f"step {step}: {loss.item():.3f} nats a token", flush=True)
+    save(model.eval(), args.output, dataset.codec)
+
+
+if __name__ == "__main__":
+    main()
