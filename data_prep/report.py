@@ -190,7 +190,8 @@ def _plot(summary: Summary) -> None:
         floor = [a + b for a, b in zip(floor, heights, strict=True)]
     axes.set_xlabel("duration of an utterance, s")
     axes.set_ylabel(f"utterances per {HISTOGRAM_STEP:g} s")
-    axes.margins(x=0.01, y=0.08)
+    axes.margins(x=0.01)
+    axes.set_ylim(0, 1.08 * max(*floor, 1))
     axes.spines[["top", "right"]].set_visible(False)
     if summary.histogram:
         axes.legend(frameon=False)
