@@ -221,16 +221,14 @@ def test_snac_with_random_weights(tmp_path: Path) -> None:
     assert coded.bits.tokens == 6 * sum(lengths)
 
 
-@pytest.mark.parametrize("name", CODECS)
-def test_every_adapter_checks_without_weights(name: str) -> None:
-    kind = codec_class(name)
-    assert kind.__doc__
-    try:
+NEEDS_NOTHING = {*CLASSIC, "reference", "griffin-lim", "secousti", "vocoder-copy"}
+
+
+@pytest.mark.parametrize("name", sorted(set(CODECS) - NEEDS_NOTHING))
+def test_every_adapter_without_weights_says_what_it_needs(name: str) -> None:
+    assert codec_class(name).__doc__
+    with pytest.raises(SecoustiError, match=r"needs|could not be imported"):
         make_codec(name).check()
-    except SecoustiError as reason:
-        assert len(str(reason)) > 20
-        return
-    assert name in {*CLASSIC, "reference", "griffin-lim", "secousti", "vocoder-copy"}
 
 
 def test_two_checkouts_with_one_package_name_stay_apart(tmp_path: Path) -> None:

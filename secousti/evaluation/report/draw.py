@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,4 +74,3 @@ def show_spectrogram(axes: Axes, audio: Audio, rate: int = 16000, floor: float =
     )
 
 
-Draw = Callable[..., "Figure | None"]

@@ -9,14 +9,6 @@ from typing import Any
 from secousti.evaluation.report.summary import Row, Summary
 from secousti.evaluation.statistics import Estimate
 
-QUOTED_KEYS = {
-    "bitrate": "bit/s",
-    "tokens_per_second": "tokens/s",
-    "parameters": "parameters",
-    "latency_ms": "latency (ms)",
-}
-
-
 @dataclass(frozen=True)
 class Table:
     """Headings and rows of text.
@@ -166,9 +158,8 @@ def interval(found: Estimate) -> str:
     """``mean [low, high]``, or a dash where no utterance has a value."""
     if not found.count:
         return "–"
-    if found.low == found.high:
-        return number(found.mean)
-    return f"{number(found.mean)} [{number(found.low)}, {number(found.high)}]"
+    mean, low, high = (number(value) for value in (found.mean, found.low, found.high))
+    return mean if low == high else f"{mean} [{low}, {high}]"
 
 
 def number(value: float | str | None) -> str:
