@@ -96,6 +96,7 @@ class Worker:
     def __init__(self, plan: Plan) -> None:
         self.cache = Cache(Path(plan.cache))
         self.codecs = [build_codec(spec, plan.device) for spec in plan.codecs]
+        self.identities: dict[str, list[Any]] = {}
         self.metrics = [build_metric(spec, self.cache, plan.device) for spec in plan.metrics]
 
     def run(self, work: Work) -> list[Record]:
@@ -129,8 +130,9 @@ class Worker:
             record.undefined[metric.name] = str(reason)
 
     def _code(self, codec: Codec, source: Audio, voice: Audio | None, record: Record) -> Coded:
-        parts = [identity(codec), source.key, voice.key if voice else ""]
-        key = fingerprint(*parts)
+        if codec.name not in self.identities:  # a model's weights are hashed once
+            self.identities[codec.name] = identity(codec)
+        key = fingerprint(self.identities[codec.name], source.key, voice.key if voice else "")
         sound = self.cache.path("audio", key, ".wav")
         notes = self.cache.path("audio", key, ".json")
         assert sound is not None

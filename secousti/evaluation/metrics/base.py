@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import metadata
 from typing import Any, ClassVar, Literal
 
@@ -127,13 +128,18 @@ class Metric(ABC):
             and isinstance(value, str | int | float | bool)
         }
 
+    @cached_property
+    def identity(self) -> list[Any]:
+        """Name, settings and versions: what a score depends on beside the recordings."""
+        return [self.name, self.options(), self.versions()]
+
     def score(self, sample: Sample) -> Score:
         """The score of one utterance, from the cache where it is known.
 
         Raises:
             Undefined: this utterance has no value under this metric.
         """
-        parts = [self.name, self.options(), self.versions(), sample.key()]
+        parts = [*self.identity, sample.key()]
         stored = self.cache.remember("scores", parts, lambda: self._stored(sample))
         if isinstance(stored, str):
             raise Undefined(stored)

@@ -58,6 +58,10 @@ class ErrorRate(Metric):
     def _recogniser(self) -> Recogniser:
         return make_recogniser(self.recogniser, self.model, self.device)
 
+    @cached_property
+    def _recogniser_versions(self) -> list[str]:
+        return self._recogniser.versions()
+
     def check(self) -> None:
         super().check()
         self._recogniser.check()
@@ -70,7 +74,7 @@ class ErrorRate(Metric):
         recogniser = self._recogniser
         if recogniser.languages is not None and language not in recogniser.languages:
             raise Undefined(f"{recogniser.name} does not know the language '{language}'")
-        parts = [recogniser.name, recogniser.versions(), language, audio.key]
+        parts = [recogniser.name, self._recogniser_versions, language, audio.key]
         text = self.cache.remember(
             "transcripts", parts, lambda: recogniser.transcribe(audio.at(16000), language)
         )

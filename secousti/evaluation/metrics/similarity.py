@@ -27,7 +27,7 @@ class EmbeddingSimilarity(Metric):
         return Score(float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-12)))
 
     def _embedding(self, audio: Audio) -> list[float]:
-        parts = [self.options(), self.versions(), audio.key]
+        parts = [*self.identity[1:], audio.key]
         stored = self.cache.remember(f"{self.name}_embeddings", parts, lambda: self._listed(audio))
         if isinstance(stored, str):
             raise Undefined(stored)

@@ -72,5 +72,3 @@ def show_spectrogram(axes: Axes, audio: Audio, rate: int = 16000, floor: float =
         vmax=top,
         extent=(0, audio.duration, 0, rate / 2000),
     )
-
-

@@ -138,6 +138,7 @@ def flac(audio: Audio) -> bytes:
 def spectrogram_png(audio: Audio) -> bytes:
     """A small spectrogram without axes, 0 to 8 kHz."""
     figure = new_figure(2.6, 1.1)
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     show_spectrogram(axes, audio)
     axes.set_axis_off()

@@ -9,6 +9,7 @@ from typing import Any
 from secousti.evaluation.report.summary import Row, Summary
 from secousti.evaluation.statistics import Estimate
 
+
 @dataclass(frozen=True)
 class Table:
     """Headings and rows of text.

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from secousti.evaluation.cache import write_atomically
 from secousti.evaluation.report.summary import Summary, as_document
 from secousti.evaluation.report.table import Table, tables, test_table
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
 
 QUOTED_NOTE = (
     "† quoted from {source}: other recordings and other settings of the metrics, so compare "
@@ -34,16 +38,20 @@ def print_report(summary: Summary) -> None:
 
 
 def print_table(table: Table) -> None:
-    """One table in the terminal; a paper's rows are dim."""
+    """One table in the terminal; a paper's rows are dim. A narrow one shows no intervals."""
     from rich.console import Console
     from rich.table import Table as RichTable
 
+    console = Console()
+    narrow = console.width < 17 * len(table.headings)
     shown = RichTable(title=table.title, title_justify="left", header_style="bold")
     for index, heading in enumerate(table.headings):
-        shown.add_column(heading, justify="left" if index == 0 else "right")
+        justify: JustifyMethod = "left" if index == 0 else "right"
+        shown.add_column(heading, justify=justify, overflow="fold", min_width=5 if index else 12)
     for row, quoted in zip(table.rows, table.quoted, strict=True):
-        shown.add_row(*row, style="dim italic" if quoted else "")
-    Console().print(shown)
+        cells = [cell.partition(" [")[0] for cell in row] if narrow else row
+        shown.add_row(*cells, style="dim italic" if quoted else "")
+    console.print(shown)
 
 
 def notes(summary: Summary) -> list[str]:
