@@ -88,9 +88,11 @@ class TextToTokens(nn.Module):
     def speak(self, text: str, temperature: float, top: int, most: int):  # type: ignore[no-untyped-def]
         """Yield speech tokens one by one until the model says END or ``most`` are there."""
         ids = torch.tensor([self.vocabulary.text(text)])
-        for _ in range(min(most, self.sizes.longest - ids.shape[1])):
+        for step in range(min(most, self.sizes.longest - ids.shape[1])):
             logits = self(ids)[0, -1] / temperature
-            logits[: self.vocabulary.offset][torch.arange(self.vocabulary.offset) != END] = -1e9
+            allowed = torch.arange(len(logits)) >= self.vocabulary.offset
+            allowed[END] = step > 0  # something is to be said
+            logits = logits.masked_fill(~allowed, -torch.inf)
             best, places = logits.topk(top)
             chosen = int(places[torch.multinomial(best.softmax(-1), 1)])
             if chosen == END:

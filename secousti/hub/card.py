@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -12,18 +12,15 @@ from secousti.config import to_dict
 from secousti.errors import SecoustiError
 from secousti.hub.resolve import BUNDLED
 
-if TYPE_CHECKING:
-    from secousti.codec import SecoustiCodec
-    from secousti.p2psyn.codec import P2PSynCodec
-
 RESULTS_NAME = "results.json"
 _CLASS = {"secousti": "SecoustiCodec", "p2psyn": "P2PSynCodec"}
 
 
-def model_card(codec: SecoustiCodec | P2PSynCodec, results: str | Path | None = None) -> str:
+def model_card(codec: Any, results: str | Path | None = None) -> str:
     """README.md of a model on the Hub: YAML front matter, sizes, use, results, configuration.
 
     Args:
+        codec: a SecoustiCodec or P2PSynCodec.
         results: a JSON file ``{"command": ..., "results": {test set: {metric: number}}}``; by
             default the one beside a bundled model, if there is one.
 
@@ -45,7 +42,7 @@ def model_card(codec: SecoustiCodec | P2PSynCodec, results: str | Path | None = 
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(codec: SecoustiCodec | P2PSynCodec) -> str:
+def _front_matter(codec: Any) -> str:
     data = {
         "library_name": "secousti",
         "pipeline_tag": "audio-to-audio",
@@ -54,7 +51,7 @@ def _front_matter(codec: SecoustiCodec | P2PSynCodec) -> str:
     return f"---\n{yaml.safe_dump(data, sort_keys=False)}---"
 
 
-def _summary(codec: SecoustiCodec | P2PSynCodec) -> str:
+def _summary(codec: Any) -> str:
     parameters = sum(parameter.numel() for parameter in codec.parameters())
     rows = {
         "Sample rate": f"{codec.sample_rate} Hz",
@@ -69,7 +66,7 @@ def _summary(codec: SecoustiCodec | P2PSynCodec) -> str:
     return _table(("", ""), [list(row) for row in rows.items()])
 
 
-def _usage(codec: SecoustiCodec | P2PSynCodec) -> str:
+def _usage(codec: Any) -> str:
     name = _CLASS[codec.kind]
     return (
         "```python\n"

@@ -54,16 +54,15 @@ def run_ray(tasks: list[Task], job: Job, processes: int) -> Iterator[Event]:
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
     gpu = job.settings.device.startswith("cuda")
-    rows = ray.data.from_items([{"task": json.dumps(asdict(task))} for task in tasks])
-    done = rows.repartition(len(tasks)).map_batches(
+    plain = [{"task": json.dumps(asdict(task))} for task in tasks]
+    # A block a task: blocks are what Ray hands out, one after the other.
+    done = ray.data.from_items(plain, override_num_blocks=len(plain)).map_batches(
         _Worker,
         fn_constructor_args=(job,),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=min(processes, len(tasks))),
         num_cpus=_GPU_LOADERS if gpu else 1,
         num_gpus=1 if gpu else 0,
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     for row in done.iter_rows():
         record = Record.from_json(json.loads(row["record"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from secousti.errors import SecoustiError, require
@@ -44,10 +45,7 @@ class Parquet(Source):
         for location in self.locations:
             with open_binary(location) as file:
                 metadata = pq.ParquetFile(file).metadata
-                if AUDIO_COLUMN not in {
-                    metadata.schema.to_arrow_schema().field(i).name
-                    for i in range(len(metadata.schema.to_arrow_schema()))
-                }:
+                if AUDIO_COLUMN not in metadata.schema.to_arrow_schema().names:
                     raise SecoustiError(f"{location} has no column {AUDIO_COLUMN!r}")
                 for group in range(metadata.num_row_groups):
                     rows = metadata.row_group(group).num_rows
@@ -73,18 +71,21 @@ class Parquet(Source):
 
 
 def _item(entry: dict[str, Any], fallback: str, location: str) -> Item:
-    audio = entry[AUDIO_COLUMN]
-    name = next((str(entry[c]) for c in _ID_COLUMNS if entry.get(c) is not None), None)
-    path = None
-    if isinstance(audio, dict):
-        audio, path = audio.get("bytes"), audio.get("path")
-        name = name or (os.path.splitext(path)[0] if path else None)
-        audio = path if audio is None else audio
-    name = name or fallback
+    audio, path = _audio(entry[AUDIO_COLUMN])
+    given = next((str(entry[c]) for c in _ID_COLUMNS if entry.get(c) is not None), None)
+    name = given or (os.path.splitext(path)[0] if path else fallback)
     if isinstance(audio, bytes):
         return Item(name, lambda: load_bytes(audio, f"{location}: {name}"), about(entry))
     if not isinstance(audio, str):
         return Item(name, broken(f"{location}: row {name} has no audio"))
     if not is_url(audio) and not os.path.isabs(audio):
         audio = f"{location.rsplit('/', 1)[0]}/{audio}"
-    return Item(name, lambda: load_anywhere(audio), about(entry))
+    return Item(name, partial(load_anywhere, audio), about(entry))
+
+
+def _audio(value: Any) -> tuple[Any, str | None]:
+    """(bytes, path or URL, or ``None``; the path Hugging Face's struct names)."""
+    if not isinstance(value, dict):
+        return value, None
+    path = value.get("path")
+    return (path if value.get("bytes") is None else value["bytes"]), path

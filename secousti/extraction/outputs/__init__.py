@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from secousti.extraction.outputs.base import ShardWriter
@@ -18,5 +19,9 @@ def open_writer(kind: Format, folder: Path, index: int, facts: CodecFacts) -> Sh
     from secousti.extraction.outputs.shar import SharWriter
     from secousti.extraction.outputs.webdataset import WebDatasetWriter
 
-    writers = {"parquet": ParquetWriter, "webdataset": WebDatasetWriter, "shar": SharWriter}
+    writers: dict[str, Callable[[Path, int, CodecFacts], ShardWriter]] = {
+        "parquet": ParquetWriter,
+        "webdataset": WebDatasetWriter,
+        "shar": SharWriter,
+    }
     return writers[kind](folder, index, facts)

@@ -1,0 +1,55 @@
+"""``secousti export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from secousti.cli.options import DEFAULT_MODEL, Model
+
+
+def export(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
+    ],
+    model: Model = DEFAULT_MODEL,
+    format: Annotated[
+        Literal["onnx", "torch"], typer.Option(help="ONNX, or torch.export programs.")
+    ] = "onnx",
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit weights (ONNX only).")] = False,
+    dynamic_batch: Annotated[
+        bool, typer.Option("--dynamic-batch", help="Any number of streams at once, not one.")
+    ] = False,
+) -> None:
+    """Streaming encoder, decoder and vocoder for other runtimes, with their state as tensors.
+
+      secousti export -o exported
+
+      secousti export -o small --int8
+
+      python examples/onnx_stream.py exported speech.wav heard.wav
+
+    The graphs are checked against PyTorch, step by step, before they are written.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from secousti.errors import SecoustiError
+    from secousti.export import export as run
+    from secousti.hub.load import load_codec
+
+    codec = load_codec(model)
+    if codec.kind != "secousti":
+        raise SecoustiError(f"{model} is a {codec.kind!r} model; only 'secousti' ones are exported")
+    done = run(codec, output, format=format, int8=int8, dynamic_batch=dynamic_batch)  # type: ignore[arg-type]
+    table = Table(title=f"Exported to {done.folder}", show_header=False)
+    for path in done.files:
+        table.add_row(path.name, f"{path.stat().st_size / 1e6:.2f} MB")
+    agreement = done.agreement
+    table.add_row("ids equal to PyTorch's", f"{agreement.equal} of {agreement.tokens}")
+    table.add_row("log-mel differs by at most", f"{agreement.mel:.1e}")
+    if agreement.audio is not None:
+        table.add_row("audio differs by at most", f"{agreement.audio:.1e}")
+    Console().print(table)

@@ -1,0 +1,153 @@
+"""``export``: a folder of streaming graphs that other programs run without this package."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from secousti.atomic import replacing
+from secousti.codec import SecoustiCodec
+from secousti.errors import SecoustiError, require
+from secousti.export.check import Agreement, compare
+from secousti.export.graphs import StepGraph, step_graphs
+from secousti.export.runtime import open_steps
+
+Format = Literal["onnx", "torch"]
+METADATA = "export.json"
+SUFFIX = {"onnx": ".onnx", "torch": ".pt2"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The folder, its files, and how far they agree with PyTorch."""
+
+    folder: Path
+    files: list[Path]
+    agreement: Agreement
+
+
+def export(
+    codec: SecoustiCodec,
+    folder: str | Path,
+    *,
+    format: Format = "onnx",
+    int8: bool = False,
+    dynamic_batch: bool = False,
+) -> Exported:
+    """Write encoder, decoder, vocoder and ``export.json`` into ``folder``, and check them.
+
+    Args:
+        int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits.
+        dynamic_batch: any number of streams at once, instead of one.
+
+    The graphs are run step by step beside PyTorch before they get their place. In float32 all
+    ids must be equal and audio within 1e-3; int8 is only measured.
+
+    Raises:
+        SecoustiError: not a streaming codec, the graphs disagree, or a package is missing.
+    """
+    if int8 and format != "onnx":
+        raise SecoustiError("int8 is made by onnxruntime: use --format onnx with --int8")
+    codec = codec.float().cpu().eval()
+    graphs = step_graphs(codec, real=format == "onnx")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
+        parts = Path(temporary)
+        write: Callable[..., None] = _write_onnx if format == "onnx" else _write_torch
+        for graph in graphs:
+            about = graph_metadata(graph, codec, int8)
+            write(graph, parts / f"{graph.name}{SUFFIX[format]}", about, int8, dynamic_batch)
+        agreement = compare(codec, graphs, open_steps(parts, graphs, format))
+        if not int8:
+            agreement.insist()
+        files = [_move(path, folder) for path in sorted(parts.iterdir())]
+    document = {**codec_metadata(codec), "int8": int8, "dynamic_batch": dynamic_batch}
+    document["graphs"] = {g.name: graph_metadata(g, codec, int8)["graph"] for g in graphs}
+    with replacing(folder / METADATA) as partial:
+        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return Exported(folder, [*files, folder / METADATA], agreement)
+
+
+def codec_metadata(codec: SecoustiCodec) -> dict[str, Any]:
+    """What a program needs to know to run the graphs."""
+    return {
+        "model_id": codec.model_id,
+        "weight_hash": codec.weight_hash,
+        "sample_rate": codec.sample_rate,
+        "frame_size": codec.frame_size,
+        "frame_rate": codec.frame_rate,
+        "codebook_size": codec.codebook_size,
+        "latency": codec.latency,
+        "vocoder_delay": 0 if codec.vocoder is None else codec.vocoder.delay,
+        "mel_mode": codec.config.mel.mode,
+        "mel_silence": -11.512925,  # ln 1e-5, what the vocoder hears after the end
+    }
+
+
+def graph_metadata(graph: StepGraph, codec: SecoustiCodec, int8: bool) -> dict[str, Any]:
+    """Metadata of one graph: the codec's, and its inputs, output and state."""
+    return {
+        **codec_metadata(codec),
+        "int8": int8,
+        "graph": {
+            "inputs": list(graph.input_names),
+            "output": graph.output_name,
+            "state": graph.state_names(),
+        },
+    }
+
+
+def _program(graph: StepGraph, dynamic_batch: bool) -> tuple[Any, tuple[Tensor, ...]]:
+    batch = 2 if dynamic_batch else 1
+    inputs = (*graph.example(batch), *graph.state_tensors(batch))
+    dimension = {0: torch.export.Dim("batch", min=1, max=4096)} if dynamic_batch else {}
+    shapes = {"tensors": tuple(dimension for _ in inputs)}
+    with torch.no_grad():
+        program = torch.export.export(graph, inputs, dynamic_shapes=shapes, strict=False)
+    return program, inputs
+
+
+def _write_torch(
+    graph: StepGraph, path: Path, about: dict[str, Any], int8: bool, dynamic_batch: bool
+) -> None:
+    program, _ = _program(graph, dynamic_batch)
+    torch.export.save(program, path, extra_files={"secousti.json": json.dumps(about)})
+
+
+def _write_onnx(
+    graph: StepGraph, path: Path, about: dict[str, Any], int8: bool, dynamic_batch: bool
+) -> None:
+    require("onnxscript", "export")
+    onnx = require("onnx", "export")
+    program, _ = _program(graph, dynamic_batch)
+    names = graph.state_names()
+    exported = torch.onnx.export(
+        program,
+        input_names=[*graph.input_names, *(f"state.{name}" for name in names)],
+        output_names=[graph.output_name, *(f"next.{name}" for name in names)],
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    assert exported is not None
+    model = exported.model_proto
+    for key, value in about.items():
+        model.metadata_props.add(key=f"secousti.{key}", value=json.dumps(value))
+    onnx.save(model, path)
+    if int8:
+        from secousti.export.int8 import quantize
+
+        quantize(path)
+
+
+def _move(path: Path, folder: Path) -> Path:
+    return Path(shutil.move(path, folder / path.name))
