@@ -26,12 +26,18 @@ def training_data(config: Config, rank: int, world_size: int) -> CropDataset:
 
 def validation_batches(config: Config) -> list[Batch]:
     """The same few for the whole run, and the same on every process."""
-    data = config.training.data
-    if not data.valid:
+    training = config.training
+    if not training.data.valid:
         return []
-    still = replace(config.training, data=replace(data, pool=1, gain_db=0.0))
-    dataset = _dataset(replace(config, training=still), "valid", 0, 1, seed=0)
-    return [dataset[n] for n in range(-(-config.training.run.valid_items // data.batch_size))]
+    data = validation_data(config)
+    return [data[n] for n in range(-(-training.run.valid_items // training.data.batch_size))]
+
+
+def validation_data(config: Config) -> CropDataset:
+    """Crops of the validation split, at their own level and in no order of length."""
+    data = replace(config.training.data, pool=1, gain_db=0.0)
+    still = replace(config, training=replace(config.training, data=data))
+    return _dataset(still, "valid", 0, 1, seed=0)
 
 
 def build_objective(config: Config, data: CropDataset) -> Objective:

@@ -32,7 +32,7 @@ from train.session import Session, load_weights, write_session
 from train.setup import build_objective, training_data, validation_batches
 from train.track import EventLog, Meter, Tracker, open_trackers
 from train.validate import Sample, validate
-from train.warm_start import load_vocoder
+from train.warm_start import borrow_vocoder
 
 _LEAST_WINS = {"mel", "token_mel", "residual", "token_top"}
 
@@ -70,7 +70,7 @@ class Trainer:
             self.dataset = training_data(config, self.accelerator.process_index, processes)
             self.valid = validation_batches(config)
         self.objective = build_objective(config, self.dataset)
-        self.vocoder = load_vocoder(run.vocoder, config.codec.mel, self.accelerator.device)
+        self.vocoder = borrow_vocoder(run.vocoder, config.codec.mel, self.accelerator.device)
         self.opened = self._restore(resume)
 
     # ---------------------------------------------------------------- running
@@ -93,13 +93,14 @@ class Trainer:
         with Display(stage, self.step, self.main) as display:
             count = sum(p.numel() for p in session.parameters)
             display.say(f"stage '{stage.name}': {count / 1e6:.2f} M parameters train")
-            self._steps(session, display)
+            improved = self._steps(session, display)
         if self.step == stage.last_step:
             self.objective = session.finish()
-            self._save(None, self.objective)
+            self._save(None, self.objective, improved)
 
-    def _steps(self, session: Session, display: Display) -> None:
-        data, clock = self._loader(), Clock()
+    def _steps(self, session: Session, display: Display) -> bool:
+        """Train to the end of the stage; whether its last validation was the best so far."""
+        data, clock, improved = self._loader(), Clock(), False
         while self.step < session.stage.last_step and not self.stopping:
             plan = self.schedule.at(self.step + 1)
             verdict = self._one_step(session, plan, data, clock)
@@ -111,9 +112,10 @@ class Trainer:
             if verdict != "good":
                 continue
             display.advance()
-            self._report(session, display, clock)
+            improved = self._report(session, display, clock)
         if self.stopping and self.step < session.stage.last_step:
             self._save(session, None)
+        return improved
 
     def _one_step(
         self, session: Session, plan: StepPlan, data: Iterator[Batch], clock: Clock
@@ -147,7 +149,7 @@ class Trainer:
         self.meter.add(values)
         return verdict
 
-    def _report(self, session: Session, display: Display, clock: Clock) -> None:
+    def _report(self, session: Session, display: Display, clock: Clock) -> bool:
         run, last = self.training.run, session.stage.last_step
         if self.step % run.log_every == 0 or self.step == last:
             values = self._averaged_over_processes(self.meter.take())
@@ -163,6 +165,7 @@ class Trainer:
         if (self.step % run.save_every == 0 or improved) and self.step != last:
             self._save(session, None, improved)
             clock.restart()
+        return improved
 
     # ---------------------------------------------------------------- validation
     def _validate(self, session: Session, display: Display) -> bool:

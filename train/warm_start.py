@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
 
 from secousti.codec import SecoustiCodec
-from secousti.config import MelConfig
+from secousti.config import MelConfig, to_dict
 from secousti.errors import SecoustiError
 from secousti.vocoder.base import Vocoder
+from secousti.vocoder.files import load_vocoder
 
 
 def warm_start(codec: SecoustiCodec, name: str) -> list[str]:
@@ -35,17 +39,21 @@ def warm_start(codec: SecoustiCodec, name: str) -> list[str]:
     return fresh
 
 
-def load_vocoder(name: str | None, mel: MelConfig, device: torch.device) -> Vocoder | None:
-    """The vocoder of the saved codec ``name``, frozen, in eval mode.
+def borrow_vocoder(name: str | None, mel: MelConfig, device: torch.device) -> Vocoder | None:
+    """The vocoder of the folder ``name``, or of the saved codec of that name; frozen.
 
     Raises:
         SecoustiError: it has none, or one for other mels.
     """
     if name is None:
         return None
-    saved = SecoustiCodec.from_pretrained(name)
-    if saved.vocoder is None:
+    config = Path(name) / "config.json"
+    if config.is_file() and "vocoder" in json.loads(config.read_text("utf-8")):
+        vocoder: Vocoder | None = load_vocoder(name)[0]
+    else:
+        vocoder = SecoustiCodec.from_pretrained(name).vocoder
+    if vocoder is None:
         raise SecoustiError(f"{name} has no vocoder; leave training.run.vocoder out")
-    if saved.config.mel != mel:
+    if to_dict(vocoder.mel) != to_dict(mel):
         raise SecoustiError(f"the vocoder of {name} was trained for other mel frames")
-    return saved.vocoder.eval().requires_grad_(False).to(device)
+    return vocoder.eval().requires_grad_(False).to(device)
