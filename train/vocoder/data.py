@@ -20,8 +20,9 @@ from train.vocoder.pitch import SPAN
 class CropLayout:
     """Where things lie in a crop: ``warm`` frames of the past, then ``frames`` that are spoken.
 
-    The vocoder receives ``lookahead`` mel frames more; the last ``2 * SPAN`` samples only help to
-    estimate pitch. ``warm`` covers the spectrum of the first frame, or a codec's memory.
+    The vocoder receives ``lead`` earlier frames, whose output is not judged (it lacks the sound
+    before them), and ``lookahead`` later ones; the last ``2 * SPAN`` samples only help to
+    estimate pitch. ``warm`` covers the lead and its spectra, or a codec's memory.
     """
 
     mel: MelConfig
@@ -30,21 +31,31 @@ class CropLayout:
     warm: int
 
     @property
+    def lead(self) -> int:
+        """Frames that a spectrum overlaps."""
+        return -(-self.mel.n_fft // self.mel.hop_length)
+
+    @property
     def context(self) -> int:
         """Samples before the hop of the first frame."""
         return self.warm * self.mel.hop_length
 
     @property
     def heard_frames(self) -> int:
-        return self.frames + self.lookahead
+        return self.lead + self.frames + self.lookahead
 
     @property
     def total(self) -> int:
-        return self.context + self.mel.hop_length * self.heard_frames + 2 * SPAN
+        return self.context + self.mel.hop_length * (self.frames + self.lookahead) + 2 * SPAN
 
     def heard(self, mel: Tensor) -> Tensor:
         """Of the mel frames [B, n_mels, T] of a whole crop those that the vocoder receives."""
-        return mel[..., self.warm : self.warm + self.heard_frames]
+        first = self.warm - self.lead
+        return mel[..., first : first + self.heard_frames]
+
+    def judged(self, output: Tensor) -> Tensor:
+        """Of the vocoder's aligned audio [B, N] the samples that ``spoken`` are the truth of."""
+        return output[:, self.lead * self.mel.hop_length :]
 
     def spoken(self, crops: Tensor) -> Tensor:
         """The samples [B, hop * frames] that the vocoder should have said."""
@@ -52,8 +63,8 @@ class CropLayout:
 
     def pitch_starts(self, sample: int) -> range:
         """Starts of the pitch spans centred on aligned sample ``sample + hop * t`` of step t."""
-        first = self.context + sample - SPAN // 2
         hop = self.mel.hop_length
+        first = self.context - self.lead * hop + sample - SPAN // 2
         return range(first, first + hop * self.heard_frames, hop)
 
 

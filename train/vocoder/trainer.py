@@ -83,6 +83,8 @@ class Trainer:
         lookahead = self.vocoder.lookahead
         data = settings.data
         self.layout = CropLayout(config.mel, data.frames, lookahead, data.warm)
+        if self.layout.warm < 2 * self.layout.lead:
+            raise SecoustiError(f"training.data.warm must be at least {2 * self.layout.lead}")
         self.step = 0
 
     @property
@@ -151,7 +153,7 @@ class Trainer:
         self._set_rates()
         with self.accelerator.autocast():
             output, scores = self.speaker(mel)
-        output = output.float()
+        output = self.layout.judged(output.float())
         losses = self._spectral_losses(output, target)
         if scores is not None:
             losses["pitch"] = self._pitch_loss(scores, crops)
