@@ -59,16 +59,17 @@ class Spoken:
 @app.command()
 def synthetic(
     output: Annotated[Path, typer.Option("-o", "--output", help="folder of the audio")],
-    sources: Annotated[str, typer.Option(help="comma-separated")] = "builtin,pocketsphinx",
+    sources: Annotated[str, typer.Option(help="comma-separated")] = "builtin,pocketsphinx,combined",
     model: Annotated[Path | None, typer.Option(help="folder of a built-in model")] = None,
+    every: Annotated[int, typer.Option(min=1, help="use every n-th utterance only")] = 1,
 ) -> None:
     """Word-boundary errors on synthetic speech, a table by engine."""
-    utterances = speak_all(output)
+    utterances = speak_all(output)[::every]
     for language in VOICES:
         spoken = [u for u in utterances if u.language == language]
         errors = {}
         for name in sources.split(","):
-            if language == "en" or name != "pocketsphinx":
+            if language == "en" or name not in ("pocketsphinx", "combined"):
                 aligner = open_source(name, model=model)
                 errors[name] = {u: word_errors(aligner, u) for u in spoken}
         print_errors(language, errors)

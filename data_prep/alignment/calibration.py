@@ -17,7 +17,7 @@ from data_prep.alignment.network import AcousticNetwork, fine_logits
 from data_prep.alignment.transcript import Word
 from secousti.errors import SecoustiError
 
-EXAMPLES = 400
+EXAMPLES = 200
 
 
 def fit_confidence(

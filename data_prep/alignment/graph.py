@@ -59,8 +59,8 @@ def build_graph(words: Sequence[Word], classes: ClassMap) -> Graph:
     Raises:
         SecoustiError: a phoneme that the model was not trained for, or no words.
     """
-    if not words:
-        raise SecoustiError("the transcript has no words")
+    if not all(all(word.pronunciations) and word.pronunciations for word in words) or not words:
+        raise SecoustiError("the transcript has no words, or one without a sound")
     graph = Graph()
     before = _optional_silence(graph, [-1], classes)
     for index, word in enumerate(words):

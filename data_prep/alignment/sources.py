@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from data_prep.alignment.base import Aligner, Alignment, Utterance
 from secousti.errors import SecoustiError
 
-Source = Literal["auto", "builtin", "pocketsphinx", "textgrid", "own", "mms"]
+Source = Literal["auto", "builtin", "combined", "pocketsphinx", "textgrid", "own", "mms"]
 
 
 def open_source(
@@ -23,11 +25,8 @@ def open_source(
     Raises:
         SecoustiError: no such source, or it cannot be opened.
     """
-    if source in ("auto", "builtin"):
-        from data_prep.alignment.builtin import BuiltinAligner
-
-        builtin = BuiltinAligner(model)
-        return builtin if source == "builtin" else AutoAligner(builtin)
+    if source in ("auto", "builtin", "combined"):
+        return _with_builtin(source, model)
     if source == "pocketsphinx":
         from data_prep.alignment.sphinx import SphinxAligner
 
@@ -45,20 +44,42 @@ def open_source(
 
         return MmsAligner()
     raise SecoustiError(
-        f"there is no alignment source {source!r}; choose auto, builtin, pocketsphinx, textgrid, "
-        "own or mms"
+        f"there is no alignment source {source!r}; choose auto, builtin, combined, "
+        "pocketsphinx, textgrid, own or mms"
     )
 
 
-class AutoAligner(Aligner):
-    """A row's own times where it has them, else the built-in aligner."""
+def _with_builtin(source: str, model: Path | None) -> Aligner:
+    from data_prep.alignment.builtin import BuiltinAligner
 
-    def __init__(self, builtin: Aligner) -> None:
+    builtin = BuiltinAligner(model)
+    if source == "builtin":
+        return builtin
+    english: Aligner = builtin
+    if source == "combined" or find_spec("pocketsphinx") is not None:
+        from data_prep.alignment.combined import CombinedAligner
+        from data_prep.alignment.sphinx import SphinxAligner
+
+        english = CombinedAligner(builtin, SphinxAligner())
+    return english if source == "combined" else AutoAligner(builtin, english)
+
+
+class AutoAligner(Aligner):
+    """A row's own times where it has them; else ``english`` for English and ``other`` for others.
+
+    What ``english`` cannot align is left to ``other``.
+    """
+
+    def __init__(self, other: Aligner, english: Aligner) -> None:
         from data_prep.alignment.own import OwnAligner
 
-        self._own, self._builtin = OwnAligner(), builtin
+        self._own, self._other, self._english = OwnAligner(), other, english
 
     def align(self, utterance: Utterance) -> Alignment:
         """As the source that was chosen."""
-        chosen = self._own if utterance.row.phones else self._builtin
-        return chosen.align(utterance)
+        if utterance.row.phones:
+            return self._own.align(utterance)
+        if utterance.row.language == "en":
+            with suppress(SecoustiError):
+                return self._english.align(utterance)
+        return self._other.align(utterance)

@@ -29,8 +29,9 @@ PEAK = 0.5  # of full scale, to which every utterance is brought
 
 
 # Scale and offset from the mean acoustic score a frame to the probability that the transcript is
-# right; fitted by `benchmarks/alignment.py calibrate`.
-CONFIDENCE = (1.0, 0.0)
+# right: two normal distributions fitted to the scores of 73 right and 72 half wrong transcripts of
+# speechocean762 (area under the curve 0.962).
+CONFIDENCE = (0.286, 9.35)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 1. CTC on the transcripts gives a first, coarse segmentation (``ctc``).
 2. In rounds: a frame-level model learns the current segmentation, then cuts every utterance anew
-   by its own best paths (``frames``). Each round sharpens the boundaries.
+   by its own best paths (``frames``). Utterances that came with times keep them: a better
+   aligner's times are worth more than the model's own.
 
 Every random draw depends on the seed and the epoch only, and every epoch is saved, so a run that
 was killed continues where it stopped and ends with the same weights.
@@ -128,7 +129,7 @@ class Trainer:
         step = 1 if done == self.config.rounds - 1 else 2
         for index, example in enumerate(self.examples):
             old = self.labels[index]
-            if done == 0 and example.times is not None:
+            if example.times is not None:
                 new = timed_labels(example, self.classes)
             elif done == 0 and not self.config.warm_start:
                 new = first_labels(self.network, example, self.classes, self.ctc_prior)

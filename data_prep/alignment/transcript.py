@@ -39,18 +39,15 @@ def words_of_row(row: Row) -> list[Word]:
 
 def words_of_pronunciation(pronunciation: str, text: str | None, language: str) -> list[Word]:
     """Words of a phoneme string in which ``|`` parts words; ``text`` labels them if it can."""
-    sequences = [part.split() for part in pronunciation.split(WORD_MARK) if part.strip()]
+    parts = [part.split() for part in pronunciation.split(WORD_MARK)]
+    sequences = [symbols for part in parts if (symbols := _spoken(part, language))]
     labels = (text or "").split()
     if len(labels) != len(sequences):
         labels = list("".join(labels)) if language == "zh" else []
     if len(labels) != len(sequences):
         labels = [" ".join(sequence) for sequence in sequences]
-    words = [
-        Word(label, (symbols,))
-        for label, sequence in zip(labels, sequences, strict=True)
-        if (symbols := _spoken(sequence, language))
-    ]
-    return _not_empty(words)
+    words = zip(labels, sequences, strict=True)
+    return _not_empty([Word(label, (symbols,)) for label, symbols in words])
 
 
 def words_of_text(text: str, language: str) -> list[Word]:
