@@ -53,8 +53,10 @@ def quality_bitrate(summary: Summary) -> Figure | None:
         _draw_point(axes, row, first, index)
     axes.set_xscale("log")
     axes.margins(x=0.16, y=0.14)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_formatter(lambda value, _: "")
+    low, high = axes.get_xlim()
+    ticks = [2.0**k for k in range(-4, 9) if low <= 2.0**k <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("tokens, kbit/s (circles: tokens a second; crosses: codecs without tokens)")
     axes.set_ylabel(first.heading)
     tidy(axes, "both")
@@ -89,7 +91,7 @@ def speakers(summary: Summary) -> Figure | None:
     if not summary.columns:
         return None
     first = summary.columns[0]
-    rows = [(k, row) for k, row in enumerate(summary.rows) if row.estimates[first.name].count]
+    rows = [(k, row) for k, row in enumerate(summary.rows) if _varies(row, first.name)]
     if not rows:
         return None
     figure = new_figure(1.2 + 1.15 * max(4, len(rows)), 4.2)
@@ -105,6 +107,12 @@ def speakers(summary: Summary) -> Figure | None:
     axes.set_ylabel(first.heading)
     tidy(axes)
     return figure
+
+
+def _varies(row: Row, metric: str) -> bool:
+    """Whether there is anything to see: the reference against itself is one flat line."""
+    found = row.estimates[metric]
+    return found.count > 1 and found.high - found.low > 1e-6
 
 
 def _by_speaker(summary: Summary, codec: str, metric: str) -> list[float]:
