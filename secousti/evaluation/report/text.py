@@ -75,7 +75,7 @@ def _uncounted(summary: Summary, name: str, label: str) -> list[str]:
             for metric, reason in record.undefined.items():
                 reasons[metric, reason] = reasons.get((metric, reason), 0) + 1
     return [
-        f"{label}, {metric}: {count} utterances without a value ({reason})"
+        f"{label}, {metric}: {count} utterance(s) without a value ({reason})"
         for (metric, reason), count in reasons.items()
     ]
 
