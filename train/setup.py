@@ -18,6 +18,8 @@ from train.packed import PackedAudio
 from train.shards import PackedShards
 from train.warm_start import warm_start
 
+_VALID_BATCH = 8
+
 
 def training_data(config: Config, rank: int, world_size: int) -> CropDataset:
     """Micro-batches of process ``rank``."""
@@ -30,12 +32,12 @@ def validation_batches(config: Config) -> list[Batch]:
     if not training.data.valid:
         return []
     data = validation_data(config)
-    return [data[n] for n in range(-(-training.run.valid_items // training.data.batch_size))]
+    return [data[n] for n in range(-(-training.run.valid_items // _VALID_BATCH))]
 
 
 def validation_data(config: Config) -> CropDataset:
-    """Crops of the validation split, at their own level and in no order of length."""
-    data = replace(config.training.data, pool=1, gain_db=0.0)
+    """Crops of the validation split at their own level, the same for every batch size."""
+    data = replace(config.training.data, pool=1, gain_db=0.0, batch_size=_VALID_BATCH)
     still = replace(config, training=replace(config.training, data=data))
     return _dataset(still, "valid", 0, 1, seed=0)
 

@@ -71,11 +71,17 @@ def nearest_phoneme_accuracy(
         The accuracy, and the share of the commonest phoneme (always guessing it).
     """
     classes, index, counts = labels.unique(return_inverse=True, return_counts=True)
-    p = F.normalize(phonemes.float(), dim=-1)
+    # Two modalities of one space keep a gap between their means: it is no phoneme's.
+    p = _centred(F.normalize(phonemes.float(), dim=-1))
+    s = _centred(F.normalize(semantic.float(), dim=-1))
     centres = torch.zeros(len(classes), p.shape[1], device=p.device).index_add_(0, index, p)
-    similarity = F.normalize(semantic.float(), dim=-1) @ F.normalize(centres, dim=-1).T
+    similarity = F.normalize(s, dim=-1) @ F.normalize(centres, dim=-1).T
     accuracy = (similarity.argmax(1) == index).float().mean().item()
     return accuracy, (counts.max() / counts.sum()).item()
+
+
+def _centred(x: Tensor) -> Tensor:
+    return x - x.mean(0)
 
 
 def _token_metrics(inspections: list[Inspection], codebook_size: int) -> dict[str, float]:
