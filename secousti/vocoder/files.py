@@ -38,11 +38,11 @@ def load_vocoder(folder: str | Path) -> tuple[Vocoder, VocoderConfig]:
     from secousti.config import MelConfig, from_dict
 
     folder = Path(folder)
-    try:
-        data = json.loads((folder / "config.json").read_text("utf-8"))
-        weights = load_file(folder / "model.safetensors")
-    except FileNotFoundError as error:
-        raise SecoustiError(f"{folder} holds no vocoder: {error.filename} is missing") from None
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise SecoustiError(f"{folder} holds no vocoder: {name} is missing")
+    data = json.loads((folder / "config.json").read_text("utf-8"))
+    weights = load_file(folder / "model.safetensors")
     config = from_dict(VocoderConfig, data["vocoder"], where=f"{folder}/config.json")
     mel = from_dict(MelConfig, data["mel"], where=f"{folder}/config.json")
     vocoder = build_vocoder(config, mel)
