@@ -16,7 +16,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 
 from secousti.codec import SecoustiCodec
-from secousti.config import to_dict
+from secousti.config import CodecConfig, from_dict, to_dict
 from secousti.errors import SecoustiError
 from train.checkpoint import CheckpointFolder, random_seed
 from train.clock import Clock
@@ -252,7 +252,8 @@ class Trainer:
                 "training.run.output"
             )
         state: dict[str, Any] = json.loads((last / "state.json").read_text("utf-8"))
-        if state["config"]["codec"] != to_dict(self.config.codec):
+        saved = from_dict(CodecConfig, state["config"]["codec"], where=str(last / "state.json"))
+        if saved != self.config.codec:
             raise SecoustiError(
                 f"{last} is of another codec configuration; change training.run.output"
             )
