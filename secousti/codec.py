@@ -96,6 +96,12 @@ class SecoustiCodec(HubMixin, nn.Module):
         self.frame_size = self.hop_length * self.frames_per_token
         self.codebook_size = self.quantizer.codebook_size
 
+    def prepare(self) -> None:
+        """Bring the connector and the decoder to ``config.decode_precision``."""
+        if self.config.decode_precision == "float64":
+            self.connector.double()
+            self.decoder.double()
+
     # ---------------------------------------------------------------- what users ask about
     @property
     def frame_rate(self) -> float:
@@ -302,8 +308,8 @@ class SecoustiCodec(HubMixin, nn.Module):
     def _synthesize_mel(
         self, codes: Tensor, voice: Tensor, state: State | None
     ) -> tuple[Tensor, State | None]:
-        semantic = self.quantizer.decode(codes[:, 0]).to(self.dtype)
-        fused = self.connector.fuse(semantic, voice)
+        semantic = self.quantizer.decode(codes[:, 0]).to(self._decode_dtype)
+        fused = self.connector.fuse(semantic, voice.to(self._decode_dtype))
         a_hat, connector = self.connector(fused, substate(state, "connector"))
         mel, decoder = self.decoder(a_hat, substate(state, "decoder"))
         if connector is None or decoder is None:
@@ -320,9 +326,13 @@ class SecoustiCodec(HubMixin, nn.Module):
     def token_decoder_state(self, batch_size: int) -> State:
         """The start of ``batch_size`` streams for ``synthesize_mel``."""
         return {
-            "connector": self.connector.init_state(batch_size, self.device, self.dtype),
-            "decoder": self.decoder.init_state(batch_size, self.device, self.dtype),
+            "connector": self.connector.init_state(batch_size, self.device, self._decode_dtype),
+            "decoder": self.decoder.init_state(batch_size, self.device, self._decode_dtype),
         }
+
+    @property
+    def _decode_dtype(self) -> torch.dtype:
+        return next(self.decoder.parameters()).dtype
 
     def check_codes(self, codes: Tensor) -> Tensor:
         """``codes`` as [B, 1, L].

@@ -126,6 +126,10 @@ class CodecConfig:
 
     ``acoustic_dim``: size of A and of its prediction (Table II: 8, 64, 256; release: 512).
     ``fusion_norm``: layer normalisation of S and G before they are added (paper, IV-A).
+    ``decode_precision``: of the connector and the decoder of a loaded model. In float64 a
+    stream's mels are the offline ones to the last float32 digit, which a vocoder that sums phase
+    (``causal_istft`` with its harmonic source, ``hift``) needs to stay within 1e-4 in its audio:
+    rounding of 1e-5 in a mel moves its pitch, and every later pulse with it.
     """
 
     mel: MelConfig = field(default_factory=MelConfig)
@@ -137,6 +141,7 @@ class CodecConfig:
     vocoder: VocoderConfig | None = None
     acoustic_dim: int = 512
     fusion_norm: bool = False
+    decode_precision: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
         if self.transformer.d_model % self.transformer.num_heads:

@@ -9,22 +9,26 @@ from torch.nn import functional as F
 _BLOCK = 256  # queries at once: bounds memory for long inputs without changing the result
 
 
-def rope_tables(positions: Tensor, dim: int, max_period: float) -> tuple[Tensor, Tensor]:
+def rope_tables(
+    positions: Tensor, dim: int, max_period: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Cosines and sines of the rotary angles at int64 ``positions`` [B, T] -> 2 x [B, 1, T, dim/2].
 
     Angles are taken in float64, so that hours of streaming rotate as exactly as the first
-    second; devices without float64 use float32.
+    second; devices without float64 use float32. The tables are as precise as queries and keys of
+    ``dtype``, and at least float32.
     """
     precise = torch.float32 if positions.device.type == "mps" else torch.float64
     exponents = torch.arange(0, dim, 2, device=positions.device, dtype=precise) / dim
     angles = positions[:, None, :, None].to(precise) * max_period**-exponents
-    return angles.cos().float(), angles.sin().float()
+    wide = torch.promote_types(dtype, torch.float32)
+    return angles.cos().to(wide), angles.sin().to(wide)
 
 
 def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary embedding of interleaved pairs in float32; [B, H, T, D] -> the same."""
+    """Rotary embedding of interleaved pairs in the tables' precision; [B, H, T, D] -> the same."""
     cos, sin = tables
-    a, b = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    a, b = x.to(cos.dtype).unflatten(-1, (-1, 2)).unbind(-1)
     return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2).to(x.dtype)
 
 

@@ -134,7 +134,7 @@ class Transformer(StreamingModule):
         if offset is not None:
             positions = positions + offset[:, None]
         head_dim = self.config.d_model // self.config.num_heads
-        tables = rope_tables(positions, head_dim, self.config.max_period)
+        tables = rope_tables(positions, head_dim, self.config.max_period, x.dtype)
         new: State = {} if offset is None else {"offset": offset + x.shape[1]}
         for i, layer in enumerate(self.layers):
             x, layer_state = layer(x, tables, substate(state, str(i)), offset)

@@ -61,18 +61,24 @@ class HubMixin:
                 f"{folder} holds a {document.get('codec')!r} model, not {cls.kind!r}; "
                 "secousti.load_codec(name) loads any kind"
             )
-        config: Any = from_dict(cls.config_class, document["config"], f"{folder / CONFIG_NAME}: config")
+        config: Any = from_dict(
+            cls.config_class, document["config"], f"{folder / CONFIG_NAME}: config"
+        )
         model = cls(config)  # type: ignore[call-arg]
         assert isinstance(model, nn.Module)
         load_strictly(model, read_weights(folder / WEIGHTS_NAME), str(folder / WEIGHTS_NAME))
         model.model_id = document.get("model_id", Path(str(name)).name)
+        model.prepare()
         return model.eval().to(device)
+
+    def prepare(self) -> None:
+        """What a codec does with itself once its weights are loaded, before it is used."""
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> Path:
         """Write config.json and model.safetensors into ``folder`` (made if needed).
 
         ``dtype``: store floating-point weights so (``torch.float16`` for a small download);
-        loading gives float32 again.
+        loading gives float32 again. Without it they are stored as they are, float64 as float32.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -186,4 +192,6 @@ def write_atomically(path: Path, write: Any) -> None:
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     tensor = tensor.detach().contiguous()
+    if dtype is None and tensor.dtype == torch.float64:
+        dtype = torch.float32  # a working precision, see CodecConfig.decode_precision
     return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor

@@ -80,7 +80,7 @@ class SelfAttention(StreamingModule):
         positions = torch.arange(q.shape[-2], device=q.device)[None]
         if offset is not None:
             positions = positions + offset[:, None]
-        tables = rope_tables(positions, q.shape[-1], MAX_PERIOD)
+        tables = rope_tables(positions, q.shape[-1], MAX_PERIOD, q.dtype)
         return rotate(q, tables), rotate(k, tables)
 
     def _attend(
