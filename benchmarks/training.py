@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("changes", nargs="*", help="training.data.batch_size=8 and the like")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     torch.set_num_threads(arguments.threads)
     config = load(arguments.config, tuple(arguments.changes))
     print(f"{arguments.config}, {arguments.threads} threads, medians of {arguments.steps} steps")
