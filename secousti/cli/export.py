@@ -22,6 +22,9 @@ def export(
     dynamic_batch: Annotated[
         bool, typer.Option("--dynamic-batch", help="Any number of streams at once, not one.")
     ] = False,
+    vocoder: Annotated[
+        bool, typer.Option(help="With the vocoder, or log-mel as the decoder's output.")
+    ] = True,
 ) -> None:
     """Streaming encoder, decoder and vocoder for other runtimes, with their state as tensors.
 
@@ -43,7 +46,14 @@ def export(
     codec = load_codec(model)
     if codec.kind != "secousti":
         raise SecoustiError(f"{model} is a {codec.kind!r} model; only 'secousti' ones are exported")
-    done = run(codec, output, format=format, int8=int8, dynamic_batch=dynamic_batch)  # type: ignore[arg-type]
+    done = run(
+        codec,  # type: ignore[arg-type]
+        output,
+        format=format,
+        int8=int8,
+        dynamic_batch=dynamic_batch,
+        vocoder=vocoder,
+    )
     table = Table(title=f"Exported to {done.folder}", show_header=False)
     for path in done.files:
         table.add_row(path.name, f"{path.stat().st_size / 1e6:.2f} MB")

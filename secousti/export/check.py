@@ -36,7 +36,8 @@ class Agreement:
         if self.equal < self.tokens or (self.audio or 0.0) > AUDIO_TOLERANCE:
             raise SecoustiError(
                 f"the exported graphs disagree with PyTorch: {self.equal} of {self.tokens} ids "
-                f"are equal, audio differs by {self.audio}; nothing was written"
+                f"are equal, audio differs by {self.audio}; nothing was written. If it is the "
+                "audio, encoder and decoder alone can be exported with --no-vocoder"
             )
 
 

@@ -130,8 +130,8 @@ class VocoderStep(StepGraph):
         return audio.clamp(-1.0, 1.0), new
 
 
-def step_graphs(codec: SecoustiCodec, real: bool) -> list[StepGraph]:
-    """Encoder, decoder, and the vocoder if the codec has one.
+def step_graphs(codec: SecoustiCodec, real: bool, vocoder: bool = True) -> list[StepGraph]:
+    """Encoder, decoder, and (if wanted) the vocoder if the codec has one.
 
     Raises:
         SecoustiError: the codec cannot stream.
@@ -139,7 +139,7 @@ def step_graphs(codec: SecoustiCodec, real: bool) -> list[StepGraph]:
     if not codec.config.seanet.causal or not codec.config.transformer.causal:
         raise SecoustiError("a codec that is not causal cannot stream, so it cannot be exported")
     graphs: list[StepGraph] = [EncoderStep(codec, real), DecoderStep(codec, real)]
-    if codec.vocoder is not None:
+    if vocoder and codec.vocoder is not None:
         graphs.append(VocoderStep(codec, real))
     return [graph.eval() for graph in graphs]
 

@@ -41,12 +41,14 @@ def export(
     format: Format = "onnx",
     int8: bool = False,
     dynamic_batch: bool = False,
+    vocoder: bool = True,
 ) -> Exported:
     """Write encoder, decoder, vocoder and ``export.json`` into ``folder``, and check them.
 
     Args:
         int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits.
         dynamic_batch: any number of streams at once, instead of one.
+        vocoder: also the vocoder; without it the decoder's log-mel is what comes out.
 
     The graphs are run step by step beside PyTorch before they get their place. In float32 all
     ids must be equal and audio within 1e-3; int8 is only measured.
@@ -57,7 +59,7 @@ def export(
     if int8 and format != "onnx":
         raise SecoustiError("int8 is made by onnxruntime: use --format onnx with --int8")
     codec = codec.float().cpu().eval()
-    graphs = step_graphs(codec, real=format == "onnx")
+    graphs = step_graphs(codec, real=format == "onnx", vocoder=vocoder)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
