@@ -232,6 +232,11 @@ class SecoustiCodec(HubMixin, nn.Module):
         z, _ = self.encoder(mel.to(self.dtype), None, frames)
         return self.acoustic_projection(z)[0]
 
+    @inference
+    def decode_acoustic(self, acoustic: Tensor) -> Tensor:
+        """A [B, acoustic_dim, L] -> log-mel [B, n_mels, T]: what tokens could reach at best."""
+        return self.decoder(acoustic.to(self.device, self._decode_dtype))[0].float()
+
     # ---------------------------------------------------------------- the steps
     def log_mel(self, batch: AudioBatch) -> tuple[Tensor, Tensor]:
         """Log-mel [B, n_mels, T] of padded audio, and its int64 [B] frame counts."""

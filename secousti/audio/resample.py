@@ -38,7 +38,7 @@ class SincResampler:
     def __call__(self, wav: Tensor) -> Tensor:
         if self.orig == self.new:
             return wav
-        padded = F.pad(wav, (self.width - 1, self.width))
+        padded = F.pad(wav, (self.width, self.width + self.orig))
         return self.outputs(padded, 0, 0, self.output_length(wav.shape[-1]))
 
     def output_length(self, num_samples: int) -> int:
@@ -58,13 +58,14 @@ class SincResampler:
         size = self.orig + 2 * self.width
         needed = (skip + periods - 1) * self.orig + size
         inputs = F.pad(inputs, (0, max(0, needed - inputs.shape[-1])))[..., :needed]
-        windows = inputs[..., skip * self.orig :].unfold(-1, size, self.orig)
-        out = (windows @ self._filters.to(inputs.device)).flatten(-2)
+        flat = inputs[..., skip * self.orig :].reshape(-1, 1, needed - skip * self.orig)
+        out = F.conv1d(flat, self._filters.to(inputs.device), stride=self.orig)
+        out = out.transpose(1, 2).reshape(*inputs.shape[:-1], -1)
         offset = start // self.new * self.new
         return out[..., start - offset : end - offset]
 
     def _gather(self, inputs: Tensor, first_period: int, start: int, end: int) -> Tensor:
-        windows = inputs.unfold(-1, 2 * self.width, 1)
+        windows = inputs.unfold(-1, 2 * self.width + 1, 1)
         filters = self._filters.to(inputs.device)
         blocks = []
         for block in range(start, end, _BLOCK):
@@ -74,14 +75,17 @@ class SincResampler:
         return torch.cat(blocks, dim=-1)
 
     def _matrix(self) -> Tensor:
-        """What every input of a period adds to its outputs, [orig + 2 * width, new]."""
-        inputs = torch.arange(1 - self.width, self.orig + self.width + 1)
-        return self._sinc(inputs[:, None], torch.arange(self.new))
+        """What every input of a period adds to its outputs, [new, 1, orig + 2 * width].
+
+        Applied as a strided convolution, the very operation of torchaudio, to its last bit.
+        """
+        inputs = torch.arange(-self.width, self.orig + self.width)
+        return self._sinc(inputs, torch.arange(self.new)[:, None])[:, None]
 
     def _taps(self) -> Tensor:
-        """The filter of each output of a period over the inputs it hears, [new, 2 * width]."""
+        """The filter of each output of a period over the inputs it hears, [new, 2 * width + 1]."""
         phases = torch.arange(self.new)[:, None]
-        inputs = phases * self.orig // self.new + torch.arange(1 - self.width, self.width + 1)
+        inputs = phases * self.orig // self.new + torch.arange(-self.width, self.width + 1)
         return self._sinc(inputs, phases)
 
     def _sinc(self, inputs: Tensor, phases: Tensor) -> Tensor:
@@ -110,7 +114,7 @@ class ResampleStream:
         self._received = 0
         self._emitted = 0
         self._first_period = 0  # whose first output the taps begin with
-        self._taps = torch.zeros(self.resampler.width - 1)
+        self._taps = torch.zeros(self.resampler.width)
 
     def push(self, samples: Tensor) -> Tensor:
         """Samples [N] -> every output sample whose filter support is complete, [M]."""

@@ -77,7 +77,7 @@ def test_level_and_sample_rate_hardly_matter(toy_model: Path) -> None:
 def test_impossible_requests_are_one_sentence(toy_model: Path, tmp_path: Path) -> None:
     aligner = BuiltinAligner(toy_model)
     with pytest.raises(SecoustiError, match="too short"):
-        aligner.align(Utterance.of(torch.zeros(800), RATE, phones=[["S", "AA1", "M"]]))
+        aligner.align(Utterance.of(torch.zeros(300), RATE, phones=[["S", "AA1", "M"]]))
     with pytest.raises(SecoustiError, match="one channel"):
         Utterance.of(torch.zeros(2, 800), RATE, phones=[["S"]])
     with pytest.raises(SecoustiError, match="needs the text"):

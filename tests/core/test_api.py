@@ -113,7 +113,9 @@ def test_convert_takes_tokens_of_one_and_voice_of_the_other(toy: SecoustiCodec) 
 
 
 def test_acoustic_embedding(toy: SecoustiCodec) -> None:
-    assert toy.acoustic(toy_speech(1.0)).shape == (1, 24, 22)
+    acoustic = toy.acoustic(toy_speech(1.0))
+    assert acoustic.shape == (1, 24, 22)
+    assert toy.decode_acoustic(acoustic).shape == (1, 80, 88)
 
 
 def test_decode_at_another_rate(toy: SecoustiCodec) -> None:
