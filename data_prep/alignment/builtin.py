@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -133,7 +134,7 @@ def load_aligner(folder: Path) -> tuple[AcousticNetwork, tuple[float, float]]:
             {name: tensor.float() for name, tensor in weights.items()}, strict=False
         )
         scale, offset = config["confidence"]
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise SecoustiError(f"{folder} holds no aligner that can be loaded: {error}") from None
     wrong = [name for name in missing if not name.startswith("ctc.")] + unexpected
     if wrong:

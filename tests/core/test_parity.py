@@ -33,6 +33,18 @@ def case(request: pytest.FixtureRequest) -> tuple[SecoustiCodec, dict[str, Tenso
     return codec, load_file(PARITY / f"io_{request.param}.safetensors")
 
 
+def close_mel(ours: Tensor, theirs: Tensor) -> None:
+    """Within 1e-4, and in nearly silent bands within 1e-3.
+
+    There the reference itself is 3.4e-4 from the float64 result, and MKL's FFT rounds differently
+    from process to process.
+    """
+    heard = theirs > -7
+    assert heard.float().mean() > 0.5
+    close(ours[heard], theirs[heard])
+    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=0)
+
+
 def record(module: nn.Module, into: dict[str, Tensor], name: str) -> None:
     def hook(_module: nn.Module, _inputs: object, output: Tensor | tuple) -> None:
         into[name] = output[0] if isinstance(output, tuple) else output
@@ -125,9 +137,9 @@ def test_mel_front_end() -> None:
     io = load_file(PARITY / "mel.safetensors")
     mel = LogMel(MelConfig(mode="centered"))
     wave = io["wave22k_int16"].float().reshape(1, -1) / 32768
-    close(mel(wave).transpose(1, 2), io["mel22k"])
+    close_mel(mel(wave).transpose(1, 2), io["mel22k"])
     small = LogMel(MelConfig(mode="centered", n_mels=20))
-    close(small(wave).transpose(1, 2), io["mel22k_20bins"])
+    close_mel(small(wave).transpose(1, 2), io["mel22k_20bins"])
 
 
 def test_resampled_front_end() -> None:
@@ -135,7 +147,7 @@ def test_resampled_front_end() -> None:
     wave = io["wave48k_int16"].float().reshape(1, -1) / 32768
     resampled = SincResampler(48000, 22050)(wave)
     close(resampled, io["resampled48k"].reshape(1, -1))
-    close(LogMel(MelConfig(mode="centered"))(resampled).transpose(1, 2), io["mel48k"])
+    close_mel(LogMel(MelConfig(mode="centered"))(resampled).transpose(1, 2), io["mel48k"])
     stereo = io["stereo44k_int16"].float() / 32768
     mono = SincResampler(44100, 22050)(stereo.mean(0))
     close(mono, io["resampled44k"].reshape(-1))
