@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 
 AUDIO_SUFFIXES = frozenset(
@@ -51,12 +51,8 @@ def save_audio(path: str | Path, wav: Tensor, sample_rate: int, subtype: str = "
     elif not soundfile.check_format(kind, subtype):
         subtype = soundfile.default_subtype(kind)
     samples = wav.detach().reshape(-1).cpu().clamp(-1.0, 1.0).numpy()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as partial:
         soundfile.write(partial, samples, sample_rate, format=kind, subtype=subtype)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def check_audio(wav: Tensor, where: str) -> Tensor:

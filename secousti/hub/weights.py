@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from secousti.atomic import replacing
 from secousti.config import from_dict, to_dict
 from secousti.errors import SecoustiError
 from secousti.hub.resolve import resolve
@@ -89,9 +89,10 @@ class HubMixin:
             "config": to_dict(self.config),
         }
         tensors = {name: _stored(t, dtype) for name, t in self._module().state_dict().items()}
-        write_atomically(folder / WEIGHTS_NAME, lambda path: save_file(tensors, path))
-        text = json.dumps(document, indent=2) + "\n"
-        write_atomically(folder / CONFIG_NAME, lambda path: path.write_text(text, encoding="utf-8"))
+        with replacing(folder / WEIGHTS_NAME) as path:
+            save_file(tensors, path)
+        with replacing(folder / CONFIG_NAME) as path:
+            path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         return folder
 
     def push_to_hub(
@@ -178,16 +179,6 @@ def load_strictly(model: nn.Module, tensors: dict[str, Tensor], where: str) -> N
     if problems:
         raise SecoustiError(f"{where} does not fit the model: " + "; ".join(problems))
     model.load_state_dict(tensors)
-
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Call ``write(temporary_path)`` and rename, so that ``path`` is never half-written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -166,11 +166,12 @@ def save_pseudo(pseudo: PseudoQuantizer, folder: Path) -> None:
     """``pseudo.safetensors`` of a pseudo quantizer for another codec."""
     from safetensors.torch import save_file
 
-    from secousti.hub.weights import write_atomically
+    from secousti.atomic import replacing
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in pseudo.state_dict().items()}
-    write_atomically(folder / "pseudo.safetensors", lambda path: save_file(tensors, path))
+    with replacing(folder / "pseudo.safetensors") as path:
+        save_file(tensors, path)
 
 
 def extract_tokens(config: Config, teacher: str | None = None) -> list[Path]:

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from secousti.atomic import replacing
 from secousti.errors import SecoustiError
-from secousti.hub.weights import write_atomically
 from secousti.p2psyn.codec import P2PSynCodec
 from train.p2psyn.crops import at_level
 from train.packed import PackedAudio
@@ -75,7 +75,8 @@ def write_cache(path: Path, codes: Iterable[Tensor], vectors: Tensor, token_hash
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"token_hash": token_hash}
-    write_atomically(path, lambda name: save_file(tensors, name, metadata=metadata))
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata=metadata)
 
 
 def extract(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from secousti.atomic import replacing
 from secousti.errors import require
-from secousti.hub.weights import write_atomically
 from secousti.p2psyn.analysis.classes import CLASSES
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def draw(analysis: Analysis, path: Path) -> None:
     _latents(left, analysis)
     _modes(right, analysis)
     figure.suptitle(f"{analysis.model}: {analysis.recordings} recordings, 95 % intervals")
-    write_atomically(path, lambda name: figure.savefig(name, dpi=130, format="png"))
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=130, format="png")
 
 
 def _latents(axis: Any, analysis: Analysis) -> None:

@@ -170,15 +170,17 @@ def write(analyses: Sequence[Analysis], folder: Path) -> Path:
     """``analysis.json``, ``analysis.md`` and pictures; returns the Markdown file."""
     import json
 
-    from secousti.hub.weights import write_atomically
+    from secousti.atomic import replacing
     from secousti.p2psyn.analysis.pictures import draw
     from secousti.p2psyn.analysis.report import markdown
 
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps([analysis.as_dict() for analysis in analyses], indent=1)
-    write_atomically(folder / "analysis.json", lambda path: path.write_text(text, "utf-8"))
+    with replacing(folder / "analysis.json") as path:
+        path.write_text(text, "utf-8")
     for i, analysis in enumerate(analyses):
         draw(analysis, folder / f"stages_{i}.png")
     page = markdown(analyses)
-    write_atomically(folder / "analysis.md", lambda path: path.write_text(page, "utf-8"))
+    with replacing(folder / "analysis.md") as path:
+        path.write_text(page, "utf-8")
     return folder / "analysis.md"
