@@ -44,11 +44,11 @@ def _entry(name: str, where: str, folder: Path) -> ModelEntry | None:
 
 def _cached() -> list[tuple[str, Path]]:
     """Names and newest snapshots of the cached repositories that hold a configuration."""
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return []
     newest = {
