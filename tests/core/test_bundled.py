@@ -1,0 +1,65 @@
+"""The model that ships: small, complete, and held to the contracts on speech."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
+from secousti.audio.io import load_audio
+from secousti.audio.resample import SincResampler
+from secousti.hub.resolve import BUNDLED, DEFAULT_MODEL, bundled_models
+from tests.toy import ragged
+
+SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
+
+
+@pytest.fixture(scope="module")
+def mini() -> SecoustiCodec:
+    return SecoustiCodec.from_pretrained(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="module")
+def speech() -> torch.Tensor:
+    """14.5 s, almost five times what a layer of the model attends to."""
+    wav, rate = load_audio(SPEECH)
+    return SincResampler(rate, 22050)(wav).repeat(2)
+
+
+def test_everything_bundled_is_small_and_has_a_card() -> None:
+    assert DEFAULT_MODEL in bundled_models()
+    assert sum(p.stat().st_size for p in BUNDLED.rglob("*")) < 60e6
+    for name in bundled_models():
+        card = (BUNDLED / name / "README.md").read_text(encoding="utf-8")
+        assert "licence" in card
+        assert "Measured" in card
+
+
+@pytest.mark.parametrize("most_tokens", [1, 30])
+def test_streaming_speech_is_the_offline_result(mini, speech, most_tokens: int) -> None:
+    encoded = mini.encode(speech)
+    encoder = StreamEncoder(mini)
+    pieces = [encoder.push(speech[s]) for s in ragged(len(speech), 1024 * most_tokens)]
+    codes = torch.cat([*pieces, encoder.flush()], dim=-1)
+    assert torch.equal(codes, encoded.codes)
+    decoder = StreamDecoder(mini, encoded.paralinguistic)
+    slices = ragged(codes.shape[-1], most_tokens)
+    sound = torch.cat([*(decoder.push(codes[..., s]) for s in slices), decoder.flush()], dim=-1)
+    offline = mini.decode(encoded)
+    common = sound[..., : offline.shape[-1]]
+    torch.testing.assert_close(common, offline, atol=1e-4, rtol=0)
+
+
+def test_speech_comes_back_as_speech(mini, speech) -> None:
+    stoi = pytest.importorskip("pystoi").stoi
+    heard = mini.decode(mini.encode(speech))[0, 0]
+    assert heard.shape == speech.shape
+    assert stoi(speech.numpy(), heard.numpy(), 22050) > 0.65
+
+
+def test_tokens_vary_and_the_latency_is_as_promised(mini, speech) -> None:
+    codes = mini.encode(speech).codes
+    assert codes.unique().numel() > 80
+    assert mini.latency == 1024 + 256
