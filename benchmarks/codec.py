@@ -32,7 +32,11 @@ def ours(name: str, what: str) -> Callable[[], object]:
     if what == "encode":
         from secousti.audio.batch import as_batch
 
-        return lambda: codec.tokenize(codec.log_mel(as_batch(wav, codec.sample_rate))[0])
+        @torch.no_grad()
+        def tokens() -> object:
+            return codec.tokenize(codec.log_mel(as_batch(wav, codec.sample_rate))[0])
+
+        return tokens
     encoded = codec.encode(wav)
     if what == "decode_mel":
         return lambda: codec.decode_mel(encoded)
