@@ -29,8 +29,8 @@ RECORDINGS = 16
 def recordings(manifest: Path) -> list[Path]:
     """The recordings that are scored."""
     rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["duration"] > 2.5]
     step = max(1, len(rows) // 24)
+    rows = [row for row in rows if row["duration"] > 2.5]
     return [manifest.parent / row["audio"] for row in rows[::step][:RECORDINGS]]
 
 
