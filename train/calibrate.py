@@ -15,9 +15,12 @@ from secousti.codec import SecoustiCodec
 
 
 @torch.no_grad()
-def calibrate(codec: SecoustiCodec, mel: Tensor, mask: Tensor) -> None:
-    """Fold mean and deviation of each band of ``mel`` [B, n_mels, T] where ``mask`` [B, T]."""
-    values = mel.transpose(1, 2)[mask]  # [N, n_mels]
+def calibrate(codec: SecoustiCodec, heard: Tensor, mask: Tensor) -> None:
+    """Fold mean and deviation of each row of ``heard`` where ``mask`` [B, T].
+
+    ``heard`` [B, n_mels, T] is the mel, and below it the pitch where the codec has one.
+    """
+    values = heard.transpose(1, 2)[mask]  # [N, rows]
     mean, deviation = values.mean(0), values.std(0).clamp(min=1e-3)
     first = codec.encoder.layers.layers[0]
     last = codec.decoder.seanet.layers.layers[-1]
@@ -25,6 +28,7 @@ def calibrate(codec: SecoustiCodec, mel: Tensor, mask: Tensor) -> None:
     assert isinstance(last, CausalConv1d)
     # Audio starts after silence, but convolutions pad with 0: that edge is left as it is.
     _scale_input(first.conv, mean, deviation)
+    mean, deviation = (row[: codec.config.mel.n_mels] for row in (mean, deviation))
     _scale_input(codec.paralinguistic.convs[0], mean, deviation)
     last.conv.weight.mul_(deviation[:, None, None])
     last.conv.bias.mul_(deviation).add_(mean)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-
-from secousti.config import CodecConfig, from_dict, merge, read_yaml
-from secousti.errors import SecoustiError
+from secousti.config import CodecConfig, from_dict
 from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
 from train.schedule import ScheduleConfig
+from train.settings import BaseOptimConfig, BaseRunConfig, read_document
 
 
 @dataclass(frozen=True)
@@ -78,31 +76,28 @@ class ObjectiveConfig:
 
 
 @dataclass(frozen=True)
-class OptimConfig:
+class OptimConfig(BaseOptimConfig):
     """Adam at 2e-4 in the paper; each stage has a warm-up and a decay of its own.
 
     Arguments:
-        final_lr: where a cosine ends, as a share of ``lr``.
+        name: ``muon`` (``train/muon.py``) is not the paper's; it needs a third of the steps here.
         accumulate: micro-batches per step. clip: limit of the gradient norm (0: none).
         ema: decay of the averaged weights that are validated, saved and handed to the next
             stage (0: the weights as they are).
     """
 
-    name: Literal["adam", "adamw"] = "adam"
-    lr: float = 2e-4
+    name: Literal["adam", "adamw", "muon"] = "adam"
     betas: tuple[float, ...] = (0.9, 0.999)
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: int = 0
-    final_lr: float = 0.0
     accumulate: int = 1
     clip: float = 1.0
     ema: float = 0.999
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Where results go and how often; steps throughout.
+class RunConfig(BaseRunConfig):
+    """What a run logs, validates and survives.
 
     Arguments:
         best: the validation metric that the best checkpoint has least (or most: PESQ, STOI,
@@ -116,11 +111,6 @@ class RunConfig:
             checkpoint; after three returns it stops.
     """
 
-    output: str
-    seed: int = 0
-    log_every: int = 50
-    validate_every: int = 2000
-    save_every: int = 2000
     keep_last: int = 3
     best: str = "token_mel"
     trackers: tuple[str, ...] = ("tensorboard",)
@@ -128,9 +118,7 @@ class RunConfig:
     valid_items: int = 64
     samples: int = 4
     patience: int = 3
-    mixed_precision: Literal["no", "bf16"] = "no"
     compile: bool = False
-    device: Literal["auto", "cpu"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -173,18 +161,5 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
     Raises:
         SecoustiError: a missing file, an unknown key or a value of the wrong type.
     """
-    data = read_yaml(path)
-    for override in overrides:
-        data = merge(data, _parse_override(override))
-    config = from_dict(Config, data, where=str(path))
+    config = from_dict(Config, read_document(path, overrides), where=str(path))
     return replace(config, codec=replace(config.codec, vocoder=None))
-
-
-def _parse_override(text: str) -> dict[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise SecoustiError(f"{text!r} is not of the form training.optim.lr=1e-4")
-    out = yaml.safe_load(value)
-    for name in reversed(key.split(".")):
-        out = {name: out}
-    return out

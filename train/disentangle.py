@@ -18,7 +18,6 @@ from typing import Annotated
 
 import torch
 import typer
-from safetensors.torch import load_file
 from torch import Tensor
 
 from secousti.config import from_dict
@@ -27,6 +26,7 @@ from secousti.evaluation.probes import linear_probe, split_utterances
 from secousti.text.inventory import IGNORE, SYMBOLS, is_silence
 from train.config import Config
 from train.objective import Inspection, Objective
+from train.session import read_weights
 from train.setup import build_objective, training_data, validation_data
 from train.validate import nearest_phoneme_accuracy
 
@@ -47,7 +47,7 @@ def open_run(run: Path) -> tuple[Config, Objective]:
     objective = build_objective(config, training_data(config, 0, 1))
     averaged = last / "average.safetensors"
     weights = averaged if averaged.exists() else last / "objective.safetensors"
-    objective.load_state_dict(load_file(weights))
+    objective.load_state_dict(read_weights(weights))
     return config, objective.eval()
 
 

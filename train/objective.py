@@ -109,8 +109,9 @@ class Objective(nn.Module):
     def inspect(self, batch: Batch) -> Inspection:
         """Both paths and both representations of a batch."""
         codec = self.codec
-        mel, mel_mask, mask = self.features(batch)
-        z, _ = codec.encoder(mel)
+        heard, mel_mask, mask = self.features(batch)
+        mel = self._mel(heard)
+        z, _ = codec.encoder(heard)
         acoustic, _ = codec.acoustic_projection(z)
         semantics = self.semantics(z, batch, mask)
         return Inspection(
@@ -128,8 +129,9 @@ class Objective(nn.Module):
     def losses(self, batch: Batch, weights: dict[str, float]) -> dict[str, Tensor]:
         """The losses that ``weights`` names, unweighted, and ``loss``, their weighted sum."""
         codec = self.codec
-        mel, mel_mask, mask = self.features(batch)
-        z, _ = codec.encoder(mel)
+        heard, mel_mask, mask = self.features(batch)
+        mel = self._mel(heard)
+        z, _ = codec.encoder(heard)
         acoustic, _ = codec.acoustic_projection(z)
         losses: dict[str, Tensor] = {}
         if "mel" in weights:
@@ -146,13 +148,20 @@ class Objective(nn.Module):
         return losses
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-mel [B, n_mels, T] and what is no padding: bool [B, T] frames, [B, L] tokens."""
+        """What the encoder hears and what is no padding: bool [B, T] frames, [B, L] tokens.
+
+        It hears the log-mel [B, n_mels, T], and below it the pitch where the codec has one.
+        """
         codec = self.codec
         with torch.no_grad(), torch.autocast(batch.audio.device.type, enabled=False):
-            mel = codec.mel(batch.audio, codec.frames_per_token)
-        frames = torch.arange(mel.shape[-1], device=mel.device) * codec.hop_length
+            heard = codec.mel(batch.audio, codec.frames_per_token)
+        frames = torch.arange(heard.shape[-1], device=heard.device) * codec.hop_length
         mel_mask = frames < batch.lengths[:, None]
-        return mel, mel_mask, mel_mask[:, :: codec.frames_per_token]
+        return heard, mel_mask, mel_mask[:, :: codec.frames_per_token]
+
+    def _mel(self, heard: Tensor) -> Tensor:
+        """The mel alone: what the decoder aims at and G is heard in."""
+        return heard[:, : self.codec.config.mel.n_mels]
 
     def semantics(self, z: Tensor, batch: Batch, mask: Tensor) -> Semantics:
         """Equations 1, 2 and 4: tokens and paralinguistic vector to the prediction of A."""
@@ -183,7 +192,7 @@ class Objective(nn.Module):
         """Mean and log-variance of G, both [B, D]."""
         codec = self.codec
         with torch.no_grad(), torch.autocast(batch.window.device.type, enabled=False):
-            mel = codec.mel(batch.window)
+            mel = self._mel(codec.mel(batch.window))
         frames = -(-batch.window_lengths // codec.hop_length)
         hidden = codec.paralinguistic(mel, frames.clamp(max=mel.shape[-1]))
         return codec.paralinguistic.project(hidden), codec.paralinguistic.logvar(hidden)

@@ -9,20 +9,23 @@ import torch
 from torch import nn
 
 from train.config import OptimConfig
+from train.muon import Muon
 from train.schedule import Stage
 
 
 def build_optimizer(
     named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig
 ) -> torch.optim.Optimizer:
-    """Adam or AdamW; vectors (biases, norms, layer scales) are not decayed."""
+    """Adam, AdamW or Muon; vectors (biases, norms, layer scales) are not decayed."""
     parameters = [p for _, p in named]
+    betas = (config.betas[0], config.betas[1])
+    if config.name == "muon":
+        return Muon(parameters, config.lr, betas, config.weight_decay)
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
-    betas = (config.betas[0], config.betas[1])
     return kind([group for group in groups if group["params"]], lr=config.lr, betas=betas)
 
 

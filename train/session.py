@@ -18,7 +18,10 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 
+from secousti.codec import SecoustiCodec
 from train.checkpoint import read_tree, write_tree
 from train.config import TrainingConfig
 from train.data import Batch
@@ -55,6 +58,7 @@ class Session:
         self.model, self.optimizer = accelerator.prepare(objective, optimizer)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.clip = config.optim.clip
+        self.compiled = config.run.compile
         self.decay = config.optim.ema
         self.average = self._new_average()
 
@@ -84,7 +88,7 @@ class Session:
         """The norm over all processes, after which gradients are clipped to the limit."""
         limit = self.clip if self.clip > 0 else torch.inf
         norm: Tensor = self.accelerator.clip_grad_norm_(self.parameters, limit)
-        return norm
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     def update(self, learning_rate: float) -> None:
         """One step of the optimizer and of the average."""
@@ -108,6 +112,8 @@ class Session:
     def inspect(self, batch: Batch, weights: None) -> Inspection:
         """Everything validation looks at."""
         inspection: Inspection = self.model(batch.to(self.device), weights)
+        if isinstance(self.model, FSDPModule):
+            self.model.reshard()  # without a backward pass it keeps whole weights, soon outdated
         return inspection
 
     def finish(self) -> Objective:
@@ -115,7 +121,18 @@ class Session:
         if self.average is not None:
             self.average.write()
         objective: Objective = self.accelerator.unwrap_model(self.model)
+        if isinstance(self.model, FSDPModule):
+            objective = self._whole(objective)
         self.accelerator.free_memory()
+        return objective
+
+    def _whole(self, sharded: Objective) -> Objective:
+        """A copy that no longer is spread over the processes."""
+        weights = get_model_state_dict(sharded, options=StateDictOptions(full_state_dict=True))
+        objective = Objective(SecoustiCodec(sharded.codec.config), sharded.config)
+        objective.load_state_dict(weights)
+        if self.compiled:
+            objective.compile()
         return objective
 
     # ---------------------------------------------------------------- to and from the disk
@@ -133,15 +150,16 @@ class Session:
 
     def load(self, folder: Path, updates: int) -> None:
         """Continue in mid-stage from a checkpoint."""
-        weights = load_file(folder / _WEIGHTS)
+        weights = read_weights(folder / _WEIGHTS)
         if self.average is not None:
-            average = load_file(folder / _AVERAGE)
+            average = read_weights(folder / _AVERAGE)
             set_model_state_dict(self.model, weights | average, options=_WHOLE)
             self.average = self._new_average()
             assert self.average is not None
             self.average.updates = updates
         set_model_state_dict(self.model, weights, options=_WHOLE)
         state = read_tree(folder / _OPTIMIZER)
+        state["state"] = {n: _vectors(n, own) for n, own in state["state"].items()}
         set_optimizer_state_dict(
             self.model, self.optimizer.optimizer, optim_state_dict=state, options=_WHOLE
         )
@@ -164,7 +182,19 @@ def write_session(folder: Path, collected: dict[str, Any]) -> None:
 
 def load_weights(objective: Objective, folder: Path) -> None:
     """Weights of a checkpoint between two stages."""
-    objective.load_state_dict(load_file(folder / _WEIGHTS))
+    objective.load_state_dict(read_weights(folder / _WEIGHTS))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights, or their average, of a checkpoint."""
+    return {name: _vectors(name, {"": t})[""] for name, t in load_file(path).items()}
+
+
+def _vectors(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What belongs to the parameter ``name``; older files hold the temperature as a scalar."""
+    if not name.endswith("contrastive.log_scale"):
+        return tensors
+    return {key: t if key == "step" else t.reshape(1) for key, t in tensors.items()}
 
 
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

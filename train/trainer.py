@@ -64,7 +64,8 @@ class Trainer:
         self.guard, self.meter = Guard(run.patience), Meter()
         self.step = self.position = 0
         self.best: float | None = None
-        self.stopping = False
+        # A signal only tells; the run stops where all processes have agreed to (``_any_stops``).
+        self.told_to_stop = self.stopping = False
         processes = self.accelerator.num_processes
         with self.accelerator.main_process_first():  # which packs the audio if nobody has
             self.dataset = training_data(config, self.accelerator.process_index, processes)
@@ -106,6 +107,7 @@ class Trainer:
             verdict = self._one_step(session, plan, data, clock)
             if verdict != "good":
                 display.say(f"step {plan.step}: not finite, {verdict}; see events.jsonl")
+            self.stopping = self._any_stops()
             if verdict == "back":
                 self._go_back(session)
                 data = self._loader()
@@ -301,6 +303,13 @@ class Trainer:
         for tracker in self.trackers:
             tracker.scalars(self.step, {f"{group}/{name}": v for name, v in values.items()})
 
+    def _any_stops(self) -> bool:
+        """Whether a process was told to stop: then all do, after the same step."""
+        if self.accelerator.num_processes == 1:
+            return self.told_to_stop
+        told = torch.tensor([float(self.told_to_stop)], device=self.accelerator.device)
+        return bool(self.accelerator.reduce(told, "sum") > 0)
+
     def _averaged_over_processes(self, values: dict[str, float]) -> dict[str, float]:
         if self.accelerator.num_processes == 1:
             return values
@@ -314,7 +323,7 @@ def _stop_signals(trainer: Trainer) -> Iterator[None]:
     """SIGTERM and SIGINT end the run after the step at hand, with a checkpoint."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        trainer.stopping = True
+        trainer.told_to_stop = True
 
     kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

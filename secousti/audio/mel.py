@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -64,6 +66,19 @@ class LogMel(nn.Module):
         # Derived from the configuration, so never part of the weights.
         self.register_buffer("filters", slaney_filterbank(config), persistent=False)
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+
+    @property
+    def channels(self) -> int:
+        """Rows of its output."""
+        return self.config.n_mels
+
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> LogMel:
+        """Moves to devices, but stays in float32: a model cast to bfloat16 hears as exactly."""
+        filters, window = self.filters, self.window
+        super()._apply(fn, recurse)
+        self.filters = filters.to(self.filters.device)
+        self.window = window.to(self.window.device)
+        return self
 
     @property
     def overlap(self) -> int:
@@ -130,7 +145,7 @@ class MelStream:
         self._buffer = torch.zeros(start, device=self.mel.filters.device)
 
     def push(self, samples: Tensor) -> Tensor:
-        """Samples [N] (N >= 0) -> the frames they complete, [n_mels, T] (T >= 0)."""
+        """Samples [N] (N >= 0) -> the frames they complete, [channels, T] (T >= 0)."""
         self._samples += samples.shape[-1]
         self._buffer = torch.cat([self._buffer, samples.to(self._buffer)])
         half = self.mel.overlap // 2
@@ -171,4 +186,4 @@ class MelStream:
         return frames
 
     def _no_frames(self) -> Tensor:
-        return self._buffer.new_zeros(self.mel.config.n_mels, 0)
+        return self._buffer.new_zeros(self.mel.channels, 0)

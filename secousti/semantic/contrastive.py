@@ -45,7 +45,8 @@ class FrameContrastiveLoss(nn.Module):
         super().__init__()
         if temperature <= 0 or tile < 1:
             raise SecoustiError(f"temperature {temperature} and tile {tile} must be positive")
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        # A vector of one: FSDP cannot shard scalars.
+        self.log_scale = nn.Parameter(torch.tensor([-math.log(temperature)]))
         self.max_log_scale = math.log(max_scale)
         self.tile = tile
         self.gather = gather
@@ -58,7 +59,7 @@ class FrameContrastiveLoss(nn.Module):
             mask: bool [B, L], True where a pair counts: padding and utterances without text do
                 not, neither as pairs nor as negatives.
         """
-        scale = self.log_scale.clamp(max=self.max_log_scale).exp()
+        scale = self.log_scale[0].clamp(max=self.max_log_scale).exp()
         s = F.normalize(speech[mask].float(), dim=-1)  # [N, d]
         p = F.normalize(phonemes[mask].float(), dim=-1)
         gather = self.gather and dist.is_initialized() and dist.get_world_size() > 1

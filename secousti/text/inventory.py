@@ -85,7 +85,8 @@ def canonical(label: str, language: str | None = None) -> str | None:
 
     Understands silence and noise marks (``sp``, ``pau``, an empty label), Kaldi's position suffix
     (``AH0_B``), lower-case and reduced ARPAbet (``ax``) when ``language`` is ``"en"``, and ``ü``
-    and ``ê`` when it is ``"zh"``. An aligner's ``<unk>`` is a noise.
+    and ``ê`` when it is ``"zh"``, where English symbols stay what they are: English words occur
+    in Mandarin sentences. An aligner's ``<unk>`` is a noise.
     An English vowel without a stress digit is read as stressed, save ``AH`` and ``ER``, which
     mostly are not.
     """
@@ -96,6 +97,8 @@ def canonical(label: str, language: str | None = None) -> str | None:
         return NOISE
     label = _KALDI_POSITION.sub("", label)
     if language == "zh":
+        if label in _ID_OF:
+            return label
         label = label.lower().replace("ü", "v").replace("ê", "eh")
     elif language == "en":
         label = label.upper()

@@ -51,6 +51,7 @@ def test_unknown_symbol_is_named() -> None:
         ("zh", "en", "ZH"),
         ("zh", "zh", "zh"),
         ("üe4", "zh", "ve4"),
+        ("IY1", "zh", "IY1"),
         ("", None, "sil"),
         ("sp", "zh", "sil"),
         ("SIL", "en", "sil"),

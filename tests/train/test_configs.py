@@ -26,6 +26,8 @@ TABLE_II = {
     "vq_without_stages": ("vq", False, True, "joint", 256),
     "vq_without_causal": ("vq", False, False, "stages", 256),
     "vq_without_causal_without_stages": ("vq", False, False, "joint", 256),
+    "vq_with_f0": ("vq", False, True, "stages", 256),
+    "vq_with_f0_without_stages": ("vq", False, True, "joint", 256),
     "simvq": ("simvq", False, True, "stages", 256),
     "fsq_8dim": ("fsq", False, True, "stages", 8),
     "fsq_64dim": ("fsq", False, True, "stages", 64),
@@ -60,6 +62,7 @@ def test_table_two_row_by_row(row):
     found = (quantizer.kind, quantizer.variational, codec.seanet.causal)
     found += (config.training.schedule.strategy, codec.acoustic_dim)
     assert found == TABLE_II[row]
+    assert (codec.pitch is not None) == ("with_f0" in row)
 
 
 @pytest.mark.parametrize("name", ["secousti_21hz", "paper"])

@@ -1,9 +1,13 @@
-"""Two processes give the curve of one that holds the whole batch."""
+"""Two processes give the curve of one that holds the whole batch, replicated (DDP) or sharded."""
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -18,12 +22,21 @@ from tests.train.corpus import (
     write_corpus,
 )
 
+DDP, FSDP = ["-m", "train"], ["tests/train/sharded.py"]
+HALF = "training.data.batch_size=2"
 
-def _launch(config, *changes):
+
+def _launch(program: list[str], config: Path, *changes: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--standalone", "-m", "train", str(config), *changes]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=REPO, env=environment(), **pipes)
+    command += ["--standalone", *program, str(config), *changes]
+    return subprocess.Popen(
+        command,
+        cwd=REPO,
+        env=environment() | {"PYTHONPATH": str(REPO)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +51,45 @@ def config(tmp_path_factory):
     return write_config(folder, document)
 
 
+@pytest.fixture(scope="module")
+def one(config):
+    """The run of a single process."""
+    run = config.parent / "one"
+    finish(train(config, f"training.run.output={run}"))
+    return run
+
+
 def _close(first, second):
     assert first.keys() == second.keys()
     for key, value in first.items():
         assert value == pytest.approx(second[key], rel=2e-4, abs=1e-6), key
 
 
-def test_two_processes_equal_one(config, tmp_path):
-    runs = {name: tmp_path / name for name in ("one", "two")}
-    half = "training.data.batch_size=2"
-    finish(train(config, f"training.run.output={runs['one']}"))
-    finish(_launch(config, f"training.run.output={runs['two']}", half))
-    reference = losses(runs["one"])
+def test_two_processes_equal_one(config, one, tmp_path):
+    finish(_launch(DDP, config, f"training.run.output={tmp_path}", HALF))
+    reference = losses(one)
     assert {name for _, name in reference} >= {"train/mel", "train/contrastive", "train/acoustic"}
-    _close(reference, losses(runs["two"]))
-    _close(losses(runs["one"], "valid"), losses(runs["two"], "valid"))
+    _close(reference, losses(tmp_path))
+    _close(losses(one, "valid"), losses(tmp_path, "valid"))
+
+
+def _stop_after(process: subprocess.Popen[str], run: Path, step: int) -> None:
+    """SIGTERM once ``step`` is in the log."""
+    csv, deadline = run / "metrics.csv", time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        if csv.exists() and f"\n{step}," in csv.read_text():
+            break
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=100)
+
+
+def test_sharded_processes_equal_one_and_continue(config, one, tmp_path):
+    changes = (f"training.run.output={tmp_path}", HALF)
+    _stop_after(_launch(FSDP, config, *changes), tmp_path, step=10)
+    state = json.loads((tmp_path / "checkpoints" / "last" / "state.json").read_text())
+    assert state["open"], "it stopped in the middle of stage 2, with a checkpoint"
+    assert state["step"] >= 10
+    finish(_launch(FSDP, config, *changes))
+    _close(losses(one), losses(tmp_path))
+    _close(losses(one, "valid"), losses(tmp_path, "valid"))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-
-from secousti.config import from_dict, merge, read_yaml
+from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from secousti.p2psyn.config import P2PSynConfig
+from train.settings import BaseOptimConfig, BaseRunConfig, read_document
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,17 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class OptimConfig:
-    """AdamW; ``exponential`` multiplies the rate by ``decay`` every ``epoch_steps`` steps."""
+class OptimConfig(BaseOptimConfig):
+    """``exponential`` multiplies the rate by ``decay`` every ``epoch_steps`` steps.
 
+    ``name``: the paper's AdamW, or ``muon`` (``train/muon.py``), which needs far fewer steps.
+    """
+
+    name: Literal["adamw", "muon"] = "adamw"
     steps: int = 200_000
-    lr: float = 2e-4
-    betas: tuple[float, ...] = (0.8, 0.99)
-    weight_decay: float = 0.01
     schedule: Literal["exponential", "cosine"] = "exponential"
-    warmup_steps: int = 0
     decay: float = 0.999
     epoch_steps: int = 1000
-    final_lr: float = 0.0
     clip: float | None = None
 
 
@@ -100,19 +98,11 @@ class PseudoTrainConfig:
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Where results go and how often; steps throughout."""
+class RunConfig(BaseRunConfig):
+    """``valid_items``: utterances that are validated on. ``trackers``: besides ``metrics.csv``."""
 
-    output: str
-    seed: int = 0
-    log_every: int = 50
-    validate_every: int = 2000
-    save_every: int = 2000
-    keep_last: int = 2
     valid_items: int = 64
     trackers: tuple[str, ...] = ()
-    mixed_precision: Literal["no", "bf16"] = "no"
-    device: Literal["auto", "cpu"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -133,24 +123,10 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
         SecoustiError: a missing file, an unknown key, a value of the wrong type, or a segment
             that is no whole number of tokens.
     """
-    data = read_yaml(path)
-    for override in overrides:
-        data = merge(data, _parse_override(override))
-    config = from_dict(Config, data, where=str(path))
+    config = from_dict(Config, read_document(path, overrides), where=str(path))
     hop, frame = config.codec.backbone.coefficients, config.codec.frame_size
     if (config.teacher.segment + hop) % frame:
         raise SecoustiError(
             f"{path}: teacher.segment {config.teacher.segment} + {hop} is not a multiple of {frame}"
         )
     return config
-
-
-def _parse_override(text: str) -> dict[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise SecoustiError(f"{text!r} is not of the form teacher.optim.lr=1e-4")
-    out = yaml.safe_load(value)
-    for name in reversed(key.split(".")):
-        out = {name: out}
-    merged: dict[str, Any] = out
-    return merged

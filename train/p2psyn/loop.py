@@ -18,10 +18,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration
 from rich.console import Console
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from secousti.errors import SecoustiError
 from train.data import PositionSampler
+from train.muon import Muon
 from train.p2psyn.config import OptimConfig, RunConfig
 
 
@@ -81,6 +83,13 @@ def learning_rate(config: OptimConfig, step: int) -> float:
     done = max(0, step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
     share = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return config.lr * warm * (config.final_lr + (1 - config.final_lr) * share)
+
+
+def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
+    """AdamW over everything, or Muon."""
+    betas = (config.betas[0], config.betas[1])
+    kind = Muon if config.name == "muon" else torch.optim.AdamW
+    return kind(model.parameters(), lr=config.lr, betas=betas, weight_decay=config.weight_decay)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

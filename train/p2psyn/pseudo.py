@@ -21,7 +21,13 @@ from secousti.p2psyn.pseudo_vq import length_mask
 from secousti.p2psyn.rvq import lookup
 from secousti.p2psyn.teacher import Teacher
 from train.p2psyn.config import Config
-from train.p2psyn.loop import fit, learning_rate, make_accelerator, set_learning_rate
+from train.p2psyn.loop import (
+    build_optimizer,
+    fit,
+    learning_rate,
+    make_accelerator,
+    set_learning_rate,
+)
 from train.p2psyn.tokens import TokenBatches, TokenCache, extract, padded
 from train.packed import PackedAudio
 
@@ -57,13 +63,10 @@ class PseudoStage:
         self.config, self.accelerator, self.valid, self.codec = (
             config.pseudo, accelerator, valid, codec,
         )  # fmt: skip
-        optim = self.config.optim
         self.vectors = vectors.detach().to(accelerator.device)
         self.given = len(vectors) - len(pseudo.stages)
         self.guide = guide if guide is None else guide.eval().to(accelerator.device)
-        optimizer = torch.optim.AdamW(
-            pseudo.parameters(), optim.lr, optim.betas[:2], weight_decay=optim.weight_decay
-        )
+        optimizer = build_optimizer(pseudo, self.config.optim)
         self.model, self.optimizer = accelerator.prepare(TeacherForced(pseudo), optimizer)
 
     @property

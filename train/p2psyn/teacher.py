@@ -10,10 +10,16 @@ from torch import Tensor, nn
 
 from secousti.p2psyn.convnext import add_weight_norm
 from secousti.p2psyn.teacher import Teacher
-from train.p2psyn.config import Config, TeacherConfig
+from train.p2psyn.config import Config
 from train.p2psyn.crops import CropBatches
 from train.p2psyn.discriminator import Discriminators
-from train.p2psyn.loop import fit, learning_rate, make_accelerator, set_learning_rate
+from train.p2psyn.loop import (
+    build_optimizer,
+    fit,
+    learning_rate,
+    make_accelerator,
+    set_learning_rate,
+)
 from train.p2psyn.losses import (
     LogMelDistance,
     adversarial_loss,
@@ -33,7 +39,7 @@ class TeacherStage:
         self.config, self.accelerator, self.valid = config.teacher, accelerator, valid
         teacher = Teacher(config.codec)
         add_weight_norm(teacher.encoder, teacher.decoder)
-        self.optimizer = _adamw(teacher, config.teacher)
+        self.optimizer = build_optimizer(teacher, config.teacher.optim)
         self.teacher, self.optimizer = accelerator.prepare(teacher, self.optimizer)
         self.mel = _mel(config).to(accelerator.device)
         quantizer = config.codec.quantizer
@@ -49,7 +55,7 @@ class TeacherStage:
             discriminators = Discriminators(
                 config.teacher.discriminator_sizes, config.teacher.discriminator_channels
             )
-            d_optimizer = _adamw(discriminators, config.teacher)
+            d_optimizer = build_optimizer(discriminators, config.teacher.optim)
             self.discriminators, self.d_optimizer = accelerator.prepare(discriminators, d_optimizer)
 
     def step(self, batch: Tensor, step: int) -> dict[str, Tensor]:
@@ -175,13 +181,6 @@ def _valid_batches(corpus: PackedAudio, config: Config) -> list[Tensor]:
     segment -= config.codec.backbone.coefficients
     crops = CropBatches(corpus, 8, segment, seed=1, level_db=config.data.level_db)
     return [crops[i] for i in range(max(1, config.run.valid_items // 8))]
-
-
-def _adamw(model: nn.Module, config: TeacherConfig) -> torch.optim.Optimizer:
-    optim = config.optim
-    return torch.optim.AdamW(
-        model.parameters(), lr=optim.lr, betas=optim.betas[:2], weight_decay=optim.weight_decay
-    )
 
 
 def _mel(config: Config) -> LogMelDistance:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-
-from secousti.config import MelConfig, from_dict, merge, read_yaml
-from secousti.errors import SecoustiError
+from secousti.config import MelConfig, from_dict
 from secousti.vocoder.config import VocoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
+from train.settings import BaseOptimConfig, BaseRunConfig, read_document
 from train.vocoder.losses import AdversarialKind
 
 
@@ -58,34 +56,31 @@ class LossConfig:
     discriminators: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
 
-@dataclass(frozen=True)
-class OptimConfig:
-    """AdamW with warm-up and a cosine to ``final_lr`` x ``lr``, for both sides."""
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig(BaseOptimConfig):
+    """Warm-up and a cosine to ``final_lr`` x ``lr``, for both sides.
+
+    ``name``: of the vocoder's optimizer; ``muon`` is ``train/muon.py``. Discriminators take AdamW.
+    """
 
     steps: int
+    name: Literal["adamw", "muon"] = "adamw"
     lr: float = 1e-3
     discriminator_lr: float = 5e-4
     final_lr: float = 0.02
     warmup_steps: int = 100
-    betas: tuple[float, ...] = (0.8, 0.99)
-    weight_decay: float = 0.01
     clip: float = 10.0
     ema: float = 0.999
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Where results go, and how often (steps). ``init``: a saved vocoder or run to start from."""
+class RunConfig(BaseRunConfig):
+    """``init``: what to start from: a saved vocoder's folder, or a saved codec (folder or name)."""
 
-    output: str
-    seed: int = 0
     log_every: int = 20
     validate_every: int = 1000
     save_every: int = 500
-    keep_last: int = 2
     init: str | None = None
-    device: Literal["auto", "cpu"] = "auto"
-    mixed_precision: Literal["no", "bf16"] = "no"
 
 
 @dataclass(frozen=True)
@@ -113,17 +108,4 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
     Raises:
         SecoustiError: a missing file, an unknown key or a value of the wrong type.
     """
-    data = read_yaml(path)
-    for override in overrides:
-        data = merge(data, _parse_override(override))
-    return from_dict(Config, data, where=str(path))
-
-
-def _parse_override(text: str) -> dict[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise SecoustiError(f"{text!r} is not of the form training.optim.lr=1e-4")
-    out = yaml.safe_load(value)
-    for name in reversed(key.split(".")):
-        out = {name: out}
-    return dict(out)
+    return from_dict(Config, read_document(path, overrides), where=str(path))

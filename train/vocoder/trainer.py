@@ -24,7 +24,8 @@ from secousti.vocoder import build_vocoder
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.causal_istft import CausalIstftVocoder
 from secousti.vocoder.discriminators import Discriminators
-from secousti.vocoder.files import load_vocoder, save_vocoder
+from secousti.vocoder.files import save_vocoder
+from train.muon import Muon
 from train.packed import PackedAudio
 from train.vocoder.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from train.vocoder.config import Config
@@ -39,6 +40,7 @@ from train.vocoder.losses import (
 from train.vocoder.metrics import MetricsFile, progress_bar
 from train.vocoder.pitch import yin
 from train.vocoder.validate import held_out, score_copies
+from train.warm_start import borrow_vocoder
 
 
 class Speaker(nn.Module):
@@ -116,11 +118,12 @@ class Trainer:
         speaker = Speaker(build_vocoder(self.config.vocoder, self.config.mel))
         judges = Discriminators(settings.loss.discriminators)
         if settings.run.init is not None:
-            _initialise(speaker.vocoder, judges, Path(settings.run.init))
+            _initialise(speaker.vocoder, judges, settings.run.init)
         self.ema = copy.deepcopy(speaker).requires_grad_(False).to(self.accelerator.device)
         optim = settings.optim
         kwargs: dict[str, Any] = {"betas": optim.betas, "weight_decay": optim.weight_decay}
-        optimizer = torch.optim.AdamW(speaker.parameters(), lr=optim.lr, **kwargs)
+        kind = Muon if optim.name == "muon" else torch.optim.AdamW
+        optimizer = kind(speaker.parameters(), lr=optim.lr, **kwargs)
         judge_optimizer = torch.optim.AdamW(judges.parameters(), optim.discriminator_lr, **kwargs)
         self.speaker, self.judges, self.optimizer, self.judge_optimizer = self.accelerator.prepare(
             speaker, judges, optimizer, judge_optimizer
@@ -292,9 +295,11 @@ class Trainer:
                 save_file(judges, out / "discriminators.safetensors")
 
 
-def _initialise(vocoder: Vocoder, judges: Discriminators, folder: Path) -> None:
-    """Weights of a published vocoder, and of its discriminators where they are beside it."""
-    vocoder.load_state_dict(load_vocoder(folder)[0].state_dict())
-    path = folder / "discriminators.safetensors"
+def _initialise(vocoder: Vocoder, judges: Discriminators, name: str) -> None:
+    """Weights of a vocoder or of a codec's, and of discriminators where they are beside it."""
+    given = borrow_vocoder(name, vocoder.mel, torch.device("cpu"))
+    assert given is not None
+    vocoder.load_state_dict(given.state_dict())
+    path = Path(name) / "discriminators.safetensors"
     if path.exists():
         judges.load_state_dict(load_file(path))
