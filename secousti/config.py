@@ -40,6 +40,25 @@ class MelConfig:
 
 
 @dataclass(frozen=True)
+class PitchConfig:
+    """Pitch features alongside the mel: the "w/ F0" rows of Table II (``audio/pitch.py``).
+
+    The paper says no more of them than that. Here the speech encoder, and nothing else, hears two
+    rows beside the mel: log F0 and voicing, found between ``fmin`` and ``fmax`` Hz by YIN in the
+    samples of the mel's own window, so that they cost no latency.
+    """
+
+    fmin: float = 60.0
+    fmax: float = 600.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fmin < self.fmax:
+            raise SecoustiError(
+                f"pitch.fmin ({self.fmin:g}) must lie between 0 and pitch.fmax ({self.fmax:g})"
+            )
+
+
+@dataclass(frozen=True)
 class SEANetConfig:
     """Convolutional encoder and its mirror, the decoder (release, sections 3 and 4).
 
@@ -124,6 +143,8 @@ class ParalinguisticConfig:
 class CodecConfig:
     """A whole SecoustiCodec. Defaults are the released 21.5 Hz sizes with the causal mel.
 
+    ``pitch``: features that the speech encoder hears beside the mel; None (the codec proper) for
+    the mel alone.
     ``acoustic_dim``: size of A and of its prediction (Table II: 8, 64, 256; release: 512).
     ``fusion_norm``: layer normalisation of S and G before they are added (paper, IV-A).
     ``decode_precision``: of the connector and the decoder of a loaded model. In float64 a
@@ -133,6 +154,7 @@ class CodecConfig:
     """
 
     mel: MelConfig = field(default_factory=MelConfig)
+    pitch: PitchConfig | None = None
     seanet: SEANetConfig = field(default_factory=SEANetConfig)
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
     depth: DepthConfig = field(default_factory=DepthConfig)

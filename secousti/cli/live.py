@@ -25,14 +25,22 @@ def live(
         str | None,
         typer.Option("--voice", metavar="WAV", help="Speak in the voice of this recording."),
     ] = None,
+    precision: Annotated[
+        Literal["float32", "float16", "int8"],
+        typer.Option("--precision", help="Of the weights on a CPU: less is faster."),
+    ] = "float32",
     loss: Annotated[
         float, typer.Option("--loss", min=0, max=1, help="Share of tokens the channel loses.")
     ] = 0.0,
+    burst: Annotated[
+        float | None,
+        typer.Option("--burst", min=1, help="Mean length of a run of lost tokens, for bursts."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the losses.")] = 0,
     conceal: Annotated[
         Literal["repeat", "fade", "mask", "interpolate"],
         typer.Option("--conceal", help="What is heard for lost tokens."),
-    ] = "repeat",
+    ] = "interpolate",
     pace: Annotated[
         bool, typer.Option("--pace", help="Play a recording in no faster than it was spoken.")
     ] = False,
@@ -50,6 +58,10 @@ def live(
 
       secousti live speech.wav -o heard.wav --loss 0.1
 
+    The full-size models on one core:
+
+      secousti live mic -o speaker -m FOLDER --precision int8
+
     In somebody else's voice:
 
       secousti live mic -o speaker --voice friend.wav
@@ -63,7 +75,9 @@ def live(
             model=model,
             device=device,
             voice=voice,
+            precision=precision,
             loss=loss,
+            burst=burst,
             seed=seed,
             concealment=conceal,
             pace=pace,

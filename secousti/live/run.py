@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from secousti.codec import SecoustiCodec
 from secousti.encoded import PARALINGUISTIC_BITS
 from secousti.files.sessions import VoiceClock
+from secousti.live.channel import LossyChannel
 from secousti.paralinguistic.wire import dequantize, quantize
-from secousti.streaming.concealment import LOST, Strategy
+from secousti.streaming.concealment import DEFAULT, LOST, Strategy
 from secousti.streaming.decoder import StreamDecoder
 from secousti.streaming.encoder import StreamEncoder
 
@@ -88,8 +87,9 @@ def run(
     output_rate: int | None = None,
     voice: Tensor | None = None,
     loss: float = 0.0,
+    burst: float | None = None,
     seed: int = 0,
-    concealment: Strategy = "repeat",
+    concealment: Strategy = DEFAULT,
     watch: Callable[[Summary], None] | None = None,
 ) -> Iterator[Frame]:
     """Send ``chunks`` (float32 [N] at ``sample_rate``) through the codec as they come.
@@ -97,12 +97,12 @@ def run(
     Args:
         output_rate: Hz of the sound returned; the codec's own if not given.
         voice: float32 [1, 64] to speak in; if not given the speaker's own, sent as it gets known.
-        loss: probability that a token does not arrive, drawn with ``seed``.
+        loss, burst, seed: of the channel, see ``LossyChannel``.
         watch: called after every step with what it all took so far.
 
     The frames' audio, end to end, is what ``decode`` gives (for the same tokens and voice).
     """
-    channel = _Channel(loss, seed)
+    channel = LossyChannel(loss, seed, burst)
     encoder = StreamEncoder(codec, sample_rate=sample_rate)
     decoder = StreamDecoder(codec, voice, sample_rate=output_rate, concealment=concealment)
     clock = None if voice is not None else VoiceClock(None)
@@ -147,16 +147,3 @@ def _voice(encoder: StreamEncoder, clock: VoiceClock | None, seconds: float) -> 
     if clock is None or not clock.due(seconds):
         return None
     return dequantize(quantize(encoder.paralinguistic()))
-
-
-class _Channel:
-    """Loses tokens at random, the same ones for the same seed."""
-
-    def __init__(self, loss: float, seed: int) -> None:
-        self._loss = loss
-        self._random = random.Random(seed)
-
-    def send(self, codes: Tensor) -> Tensor:
-        """int64 [L] -> the same with ``LOST`` where one did not arrive."""
-        gone = torch.tensor([self._random.random() < self._loss for _ in range(len(codes))])
-        return torch.where(gone, LOST, codes) if len(codes) else codes

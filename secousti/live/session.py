@@ -13,7 +13,8 @@ from secousti.files.models import load
 from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.live.devices import PIPE, SPEAKER, open_sink, open_source
 from secousti.live.run import Summary, run
-from secousti.streaming.concealment import Strategy
+from secousti.realtime.linear import Precision
+from secousti.streaming.concealment import DEFAULT, Strategy
 
 
 def live(
@@ -23,9 +24,11 @@ def live(
     model: str = DEFAULT_MODEL,
     device: str = "cpu",
     voice: str | None = None,
+    precision: Precision = "float32",
     loss: float = 0.0,
+    burst: float | None = None,
     seed: int = 0,
-    concealment: Strategy = "repeat",
+    concealment: Strategy = DEFAULT,
     pace: bool = False,
     sample_rate: int | None = None,
     threads: int = 1,
@@ -37,6 +40,8 @@ def live(
     Args:
         source: a recording, ``-`` or ``mic``. output: a file, ``-`` or ``speaker``.
         voice: a recording of who shall speak; the speaker's own voice if not given.
+        precision: of the weights, see ``StreamingCodec``; on a GPU the codec works as loaded.
+        loss, burst, seed: of the channel, see ``LossyChannel``.
 
     Ctrl-C ends a session as the end of its input does.
 
@@ -50,6 +55,10 @@ def live(
     if not isinstance(codec, SecoustiCodec):
         raise SecoustiError(f"the model {model!r} is not a SecoustiCodec, which live needs")
     speaker = None if voice is None else codec.encode(voice).paralinguistic
+    if codec.device.type == "cpu":
+        codec = codec.for_streaming(precision)
+    elif precision != "float32":
+        raise SecoustiError(f"--precision {precision} is for the CPU, not {codec.device.type}")
     block = codec.frame_size / codec.sample_rate
     chunks, rate = open_source(source, block, codec.sample_rate, pace)
     last = Summary(codec.latency / codec.sample_rate)
@@ -67,6 +76,7 @@ def live(
         output_rate=sample_rate,
         voice=speaker,
         loss=loss,
+        burst=burst,
         seed=seed,
         concealment=concealment,
         watch=seen,

@@ -14,6 +14,7 @@ from secousti.semantic.quantizer import Quantizer
 LOST = -1  # stands for a missing token in the codes given to a StreamDecoder
 
 Strategy = Literal["repeat", "fade", "mask", "interpolate"]
+DEFAULT: Strategy = "interpolate"
 STRATEGIES: tuple[Strategy, ...] = ("repeat", "fade", "mask", "interpolate")
 
 
@@ -21,23 +22,33 @@ class Concealer:
     """Fills the gaps of one stream.
 
     * ``repeat``: the last token that arrived;
-    * ``fade``: that token with its outer digits drawn to the middle, one step a gap token;
+    * ``fade``: that token, then its outer digits drawn to the middle, one step a gap token;
     * ``mask``: the token in the middle of the codebook (every digit 0);
     * ``interpolate``: digits between the tokens before and after a gap, if the one after it came
-      in the same portion; else ``repeat``.
+      in the same portion; else ``fade``. Measured to be the best (docs/live.md), so the default.
+
+    A codec whose tokens have no digits (not FSQ) can only repeat.
 
     Only the codes are filled. The networks run on as ever, so nothing has to recover: once a
     window of true tokens has followed, the state is what it would have been.
     """
 
     def __init__(self, quantizer: Quantizer, strategy: Strategy) -> None:
+        self._quantizer = quantizer
+        self.switch(strategy)
+        self.reset()
+
+    def switch(self, strategy: Strategy) -> None:
+        """Fill gaps like this from here on.
+
+        Raises:
+            SecoustiError: an unknown strategy, or one that this codec's tokens do not allow.
+        """
         if strategy not in STRATEGIES:
             raise SecoustiError(f"concealment is one of {', '.join(STRATEGIES)}, not {strategy!r}")
-        if not isinstance(quantizer, FSQ) and strategy != "repeat":
+        if not isinstance(self._quantizer, FSQ) and strategy in ("fade", "mask"):
             raise SecoustiError(f"concealment {strategy!r} needs an FSQ codec; use 'repeat'")
-        self._quantizer = quantizer
         self._strategy = strategy
-        self.reset()
 
     def reset(self) -> None:
         """A new stream: nothing has arrived yet."""
@@ -58,14 +69,13 @@ class Concealer:
     def _replacement(self, ahead: Tensor) -> int:
         if self._strategy == "mask":
             return self._quantizer.codebook_size // 2
-        if self._strategy == "fade":
-            return self._shrunk(self._last, self._gap)
-        if self._strategy == "interpolate":
-            arrived = (ahead != LOST).nonzero()
-            if len(arrived):
-                distance = int(arrived[0]) + 1
-                return self._between(int(ahead[distance - 1]), self._gap, self._gap + distance)
-        return self._last
+        if self._strategy == "repeat" or not isinstance(self._quantizer, FSQ):
+            return self._last
+        arrived = (ahead != LOST).nonzero()
+        if self._strategy == "interpolate" and len(arrived):
+            distance = int(arrived[0]) + 1
+            return self._between(int(ahead[distance - 1]), self._gap, self._gap + distance)
+        return self._shrunk(self._last, self._gap - 1)
 
     def _shrunk(self, code: int, steps: int) -> int:
         """Every digit ``steps`` levels closer to the middle."""

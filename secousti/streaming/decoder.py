@@ -11,7 +11,7 @@ from torch import Tensor
 
 from secousti.audio.resample import ResampleStream, SincResampler
 from secousti.errors import SecoustiError
-from secousti.streaming.concealment import Concealer, Strategy
+from secousti.streaming.concealment import DEFAULT, Concealer, Strategy
 from secousti.streaming.rows import join_rows, split_rows, step_rows
 from secousti.streaming.state import State, reset_rows, take_rows
 
@@ -41,7 +41,7 @@ class StreamDecoder:
         paralinguistic: Tensor | None = None,
         batch_size: int = 1,
         sample_rate: int | None = None,
-        concealment: Strategy = "repeat",
+        concealment: Strategy = DEFAULT,
     ) -> None:
         if codec.vocoder is None:
             raise SecoustiError("this codec has no vocoder, so it cannot speak")
@@ -73,6 +73,11 @@ class StreamDecoder:
                 f"found {tuple(vector.shape)}"
             )
         self._hidden[chosen] = vector.to(self._hidden)
+
+    def conceal(self, strategy: Strategy) -> None:
+        """Fill gaps like this from here on."""
+        for concealer in self._concealers:
+            concealer.switch(strategy)
 
     def push(self, codes: np.ndarray | Tensor) -> Tensor:
         """Tokens int64 [L], [B, L] or [B, 1, L] -> audio float32 [B, 1, N].
@@ -123,9 +128,13 @@ class StreamDecoder:
             self._concealers[i].reset()
             self._lag[i] = self.vocoder.delay
 
-    @torch.no_grad()
     def _step(self, codes: Tensor, state: State, rows: Tensor) -> tuple[Tensor, State]:
-        hidden = self._hidden[rows].to(self.codec.dtype)
+        return self._sound(codes, self._hidden[rows], state)
+
+    @torch.no_grad()
+    def _sound(self, codes: Tensor, hidden: Tensor, state: State) -> tuple[Tensor, State]:
+        """Codes [R, 1, L] in the voices [R, 64] -> audio [R, N], ``delay`` samples late."""
+        hidden = hidden.to(self.codec.dtype)
         mel, mel_state = self.codec.synthesize_mel(codes, hidden, state["mel"])  # type: ignore[arg-type]
         audio, vocoder = self.vocoder(mel.to(self.codec.dtype), state["vocoder"])
         assert mel_state is not None

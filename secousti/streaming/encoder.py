@@ -122,7 +122,7 @@ class _Row:
         self._resample = ResampleStream(resampler)
         self._mel = MelStream(codec.mel, codec.frames_per_token)
         self._window = codec.config.paralinguistic.window_frames
-        self._empty = torch.zeros(codec.config.mel.n_mels, 0, device=codec.device)
+        self._empty = torch.zeros(codec.mel.channels, 0, device=codec.device)
         self.reset()
 
     def reset(self) -> None:

@@ -111,3 +111,19 @@ def put_rows(state: State, rows: Tensor, update: State) -> State:
 def reset_rows(state: State, rows: Tensor) -> State:
     """A copy of ``state`` in which the streams ``rows`` are at their start again."""
     return map_state(lambda t: t.index_fill(0, rows, 0), state)
+
+
+def join_states(states: list[State]) -> State:
+    """The states of several streams as those of one batch."""
+    return states[0] if len(states) == 1 else map_state(_join, *states)
+
+
+def _join(*parts: Tensor) -> Tensor:
+    return torch.cat(parts)
+
+
+def split_state(state: State, rows: int) -> list[State]:
+    """The rows of a batch one by one; each holds no memory of the others."""
+    if rows == 1:
+        return [state]
+    return [map_state(lambda t, i=i: t[i : i + 1].clone(), state) for i in range(rows)]

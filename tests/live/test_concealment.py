@@ -20,7 +20,7 @@ def digits(*values: int) -> int:
     ("strategy", "expected"),
     [
         ("repeat", [digits(1, 1), digits(1, 1)]),
-        ("fade", [digits(0, 0), digits(0, 0)]),
+        ("fade", [digits(1, 1), digits(0, 0)]),
         ("mask", [digits(), digits()]),
         ("interpolate", [digits(0, 1), digits(0, 1)]),
     ],
@@ -32,10 +32,11 @@ def test_what_fills_a_gap(strategy, expected: list[int]) -> None:
     assert filled.tolist() == [a, *expected, b]
 
 
-def test_interpolation_without_a_future_repeats() -> None:
+def test_interpolation_without_a_future_fades() -> None:
     concealer = Concealer(toy_codec().quantizer, "interpolate")
     concealer.fill(torch.tensor([digits(1)]))
     assert concealer.fill(torch.tensor([LOST])).tolist() == [digits(1)]
+    assert concealer.fill(torch.tensor([LOST])).tolist() == [digits()]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -1,0 +1,1 @@
+"""Codecs prepared for live use on one core: see ``SecoustiCodec.for_streaming``."""

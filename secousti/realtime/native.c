@@ -1,0 +1,160 @@
+/* One position of the causal transformer with int8 weights, on one thread (see native.py).
+
+   The arithmetic is that of PyTorch's dynamic quantization: every input row gets an 8-bit scale,
+   every output a weight scale, sums are exact in 32 bits. Only the reading of weights and of the
+   ring of keys and values takes time; both are read once, in order. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct {
+    const int8_t *weight;   /* [outputs, inputs] */
+    const float *scale;     /* [outputs] */
+    const int32_t *sum;     /* [outputs], of the weights of a row */
+    int32_t inputs, outputs;
+} matrix;
+
+typedef struct {
+    const float *gain1, *bias1, *scale1, *gain2, *bias2, *scale2;
+    float epsilon1, epsilon2;
+    matrix in, out, widen, narrow;
+} layer;
+
+typedef struct {
+    float scale;
+    int32_t zero;
+} grid;
+
+/* 8 bits for x[n], zero exactly on the grid. */
+static grid quantize(const float *x, uint8_t *q, int n) {
+    float low = 0, high = 0;
+    for (int i = 0; i < n; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    grid g = {(high - low) / 255, 0};
+    if (g.scale < 1e-30f) g.scale = 0.1f;
+    g.zero = (int32_t)nearbyintf(-low / g.scale);
+    const float inverse = 1 / g.scale;
+    for (int i = 0; i < n; i++) {
+        int32_t v = (int32_t)nearbyintf(x[i] * inverse) + g.zero;
+        q[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    }
+    return g;
+}
+
+/* y[rows, outputs] = x[rows, inputs] times the matrix, whose rows are read once, four at a time. */
+static void multiply(const matrix *m, const float *x, int rows, uint8_t *q, grid *grids, float *y) {
+    const int n = m->inputs;
+    for (int r = 0; r < rows; r++) grids[r] = quantize(x + (size_t)r * n, q + (size_t)r * n, n);
+    for (int o = 0; o < m->outputs; o += 4) {
+        const int8_t *a = m->weight + (size_t)o * n, *b = a + n, *c = b + n, *d = c + n;
+        for (int r = 0; r < rows; r++) {
+            const uint8_t *row = q + (size_t)r * n;
+            int32_t s = 0, t = 0, u = 0, v = 0;
+            for (int i = 0; i < n; i++) {
+                s += (int32_t)row[i] * a[i];
+                t += (int32_t)row[i] * b[i];
+                u += (int32_t)row[i] * c[i];
+                v += (int32_t)row[i] * d[i];
+            }
+            const int32_t sums[4] = {s, t, u, v};
+            const grid g = grids[r];
+            float *out = y + (size_t)r * m->outputs + o;
+            for (int k = 0; k < 4; k++)
+                out[k] = (float)(sums[k] - g.zero * m->sum[o + k]) * (g.scale * m->scale[o + k]);
+        }
+    }
+}
+
+/* scratch: rows grids, then rows * inputs bytes. */
+void secousti_linear(const matrix *m, const float *x, int rows, float *y, void *scratch) {
+    grid *grids = scratch;
+    multiply(m, x, rows, (uint8_t *)(grids + rows), grids, y);
+}
+
+static void normalise(const float *x, const float *gain, const float *bias, float epsilon, float *y,
+                      int n) {
+    float mean = 0, square = 0;
+    for (int i = 0; i < n; i++) mean += x[i];
+    mean /= n;
+    for (int i = 0; i < n; i++) square += (x[i] - mean) * (x[i] - mean);
+    const float factor = 1 / sqrtf(square / n + epsilon);
+    for (int i = 0; i < n; i++) y[i] = (x[i] - mean) * factor * gain[i] + bias[i];
+}
+
+/* erf to 1.5e-7 (Abramowitz and Stegun 7.1.26). */
+static inline float error_function(float x) {
+    const float a = fabsf(x), t = 1 / (1 + 0.3275911f * a);
+    const float p =
+        ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t +
+         0.254829592f) * t;
+    const float r = 1 - p * expf(-a * a);
+    return x < 0 ? -r : r;
+}
+
+static void gelu(float *x, int n) {
+    for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1 + error_function(x[i] * 0.70710678f));
+}
+
+static void rotate(float *x, const float *cosine, const float *sine, int heads, int half) {
+    for (int h = 0; h < heads; h++)
+        for (int i = 0; i < half; i++) {
+            float *pair = x + 2 * (h * half + i);
+            const float a = pair[0], b = pair[1];
+            pair[0] = a * cosine[i] - b * sine[i];
+            pair[1] = a * sine[i] + b * cosine[i];
+        }
+}
+
+/* One head: q [d] against keys and values [known, d]. */
+static void attend(const float *q, const float *keys, const float *values, float *weights, float *y,
+                   int known, int d) {
+    float most = -3e38f, total = 0;
+    for (int p = 0; p < known; p++) {
+        const float *key = keys + (size_t)p * d;
+        float s = 0;
+        for (int i = 0; i < d; i++) s += q[i] * key[i];
+        weights[p] = s;
+        most = s > most ? s : most;
+    }
+    for (int p = 0; p < known; p++) total += weights[p] = expf(weights[p] - most);
+    for (int i = 0; i < d; i++) y[i] = 0;
+    for (int p = 0; p < known; p++) {
+        const float w = weights[p] / total, *value = values + (size_t)p * d;
+        for (int i = 0; i < d; i++) y[i] += w * value[i];
+    }
+}
+
+/* x [d_model] through all layers, in place. ring: [layers, 2, heads, context, d]. */
+void secousti_step(const layer *layers, int count, float *x, float *ring, const float *cosine,
+                   const float *sine, int heads, int d, int context, int slot, int known,
+                   float *scratch) {
+    const int width = heads * d;
+    float *normal = scratch, *packed = normal + width, *y = packed + 3 * width;
+    float *wide = y + width, *weights = wide + layers->widen.outputs;
+    uint8_t *q = (uint8_t *)(weights + context);
+    grid g;
+    for (int l = 0; l < count; l++) {
+        const layer *p = layers + l;
+        float *keys = ring + (size_t)l * 2 * heads * context * d;
+        float *values = keys + (size_t)heads * context * d;
+        normalise(x, p->gain1, p->bias1, p->epsilon1, normal, width);
+        multiply(&p->in, normal, 1, q, &g, packed);
+        rotate(packed, cosine, sine, 2 * heads, d / 2);
+        for (int h = 0; h < heads; h++) {
+            float *k = keys + (size_t)h * context * d, *v = values + (size_t)h * context * d;
+            memcpy(k + (size_t)slot * d, packed + width + h * d, d * sizeof(float));
+            memcpy(v + (size_t)slot * d, packed + 2 * width + h * d, d * sizeof(float));
+            attend(packed + h * d, k, v, weights, y + h * d, known, d);
+        }
+        multiply(&p->out, y, 1, q, &g, normal);
+        for (int i = 0; i < width; i++) x[i] += p->scale1[i] * normal[i];
+        normalise(x, p->gain2, p->bias2, p->epsilon2, normal, width);
+        multiply(&p->widen, normal, 1, q, &g, wide);
+        gelu(wide, p->widen.outputs);
+        multiply(&p->narrow, wide, 1, q, &g, y);
+        for (int i = 0; i < width; i++) x[i] += p->scale2[i] * y[i];
+    }
+}

@@ -1,0 +1,197 @@
+"""The int8 transformer as one C function, compiled where there is a compiler.
+
+PyTorch spends a third of an int8 step on handing out some four hundred small operations. The C
+function does the same arithmetic in one call. It needs no package: ``cc`` compiles it once,
+into the user's cache. Without a compiler PyTorch's own kernels do the work, slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from secousti.acoustic.transformer import TransformerLayer
+from secousti.config import TransformerConfig
+from secousti.realtime.layer import scaled_in_weight
+from secousti.realtime.linear import PackedLinear, Precision, int8_weights, pack
+
+SOURCE = Path(__file__).with_name("native.c")
+SWITCH = "SECOUSTI_NATIVE"  # 0 in the environment: do without
+# Loaded code must not change how the process treats denormal numbers, which GCC does where
+# -ffast-math is given to the linker: so it compiles and links apart.
+_COMPILE = ("-O3", "-march=native", "-ffast-math", "-fPIC", "-c")
+_LINK = ("-shared", "-lm")
+
+_log = logging.getLogger(__name__)
+
+
+class _Matrix(ctypes.Structure):
+    _fields_ = [
+        ("weight", ctypes.c_void_p),
+        ("scale", ctypes.c_void_p),
+        ("sum", ctypes.c_void_p),
+        ("inputs", ctypes.c_int32),
+        ("outputs", ctypes.c_int32),
+    ]
+
+
+class _Layer(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("gain1", "bias1", "scale1")),
+        *((name, ctypes.c_void_p) for name in ("gain2", "bias2", "scale2")),
+        ("epsilon1", ctypes.c_float),
+        ("epsilon2", ctypes.c_float),
+        *((name, _Matrix) for name in ("in", "out", "widen", "narrow")),
+    ]
+
+
+class NativeStack:
+    """All layers of a transformer at once, for one stream and one position a call."""
+
+    def __init__(self, layers: Sequence[TransformerLayer], config: TransformerConfig) -> None:
+        library = load()
+        assert library is not None
+        self._step = library.secousti_step
+        self._config = config
+        self._kept: list[Tensor] = []  # what the pointers below point to
+        self._layers = (_Layer * len(layers))(*(self._layer(layer) for layer in layers))
+        wide = config.dim_feedforward
+        # Floats for the vectors of a layer, and bytes for the 8-bit ones.
+        self._scratch = 5 * config.d_model + wide + config.context + max(wide, config.d_model)
+
+    def __call__(self, x: Tensor, rotation: Tensor, ring: Tensor, slot: int, known: int) -> Tensor:
+        """x float32 [1, d_model]; ``ring`` [layers, 2, H, context, D] is written to."""
+        config = self._config
+        y, scratch = x.clone(), torch.empty(self._scratch)
+        cosine, sine = rotation.real.contiguous(), rotation.imag.contiguous()
+        self._step(
+            ctypes.addressof(self._layers),
+            len(self._layers),
+            *(t.data_ptr() for t in (y, ring, cosine, sine)),
+            config.num_heads,
+            config.d_model // config.num_heads,
+            config.context,
+            slot,
+            known,
+            scratch.data_ptr(),
+        )
+        return y
+
+    def _layer(self, layer: TransformerLayer) -> _Layer:
+        attention = layer.attention
+        vectors = [
+            self._keep(vector.detach().float())
+            for norm, scale in (
+                (layer.norm1, layer.layer_scale1.scale),
+                (layer.norm2, layer.layer_scale2.scale),
+            )
+            for vector in (norm.weight, norm.bias, scale)
+        ]
+        matrices = (
+            scaled_in_weight(layer, self._config),
+            *(m.weight for m in (attention.out_proj, layer.linear1, layer.linear2)),
+        )
+        epsilons = (layer.norm1.eps, layer.norm2.eps)
+        return _Layer(*vectors, *epsilons, *(self._matrix(m.detach()) for m in matrices))
+
+    def _matrix(self, weight: Tensor) -> _Matrix:
+        matrix, tensors = _packed(weight)
+        self._kept += tensors
+        return matrix
+
+    def _keep(self, tensor: Tensor) -> int:
+        self._kept.append(tensor.contiguous())
+        return self._kept[-1].data_ptr()
+
+
+class NativeLinear(PackedLinear):
+    """``Int8Linear`` in C, whose weights are read once for all rows."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        library = load()
+        assert library is not None
+        self._multiply = library.secousti_linear
+        self._matrix, self._kept = _packed(weight)
+        self._bias = None if bias is None else bias.float()
+        self._outputs = len(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.contiguous()
+        y = x.new_empty(len(x), self._outputs)
+        scratch = torch.empty(8 * len(x) + x.numel(), dtype=torch.uint8)
+        pointers = ctypes.addressof(self._matrix), x.data_ptr()
+        self._multiply(*pointers, len(x), y.data_ptr(), scratch.data_ptr())
+        return y if self._bias is None else y.add_(self._bias)
+
+
+def _packed(weight: Tensor) -> tuple[_Matrix, list[Tensor]]:
+    """A matrix for the C code, and the tensors that it points to."""
+    quantized = int8_weights(weight.detach())
+    whole = quantized.int_repr().contiguous()
+    tensors = [whole, quantized.q_per_channel_scales().float(), whole.sum(1).int()]
+    pointers = (tensor.data_ptr() for tensor in tensors)
+    return _Matrix(*pointers, weight.shape[1], weight.shape[0]), tensors
+
+
+def linear(weight: Tensor, bias: Tensor | None, precision: Precision) -> PackedLinear:
+    """``pack``, in C where that is faster and can be done here."""
+    if precision == "int8" and len(weight) % 4 == 0 and load() is not None:
+        return NativeLinear(weight, bias)
+    return pack(weight, bias, precision)
+
+
+def fits(layers: nn.ModuleList, config: TransformerConfig) -> bool:
+    """Can ``NativeStack`` do these layers here?"""
+    on_cpu = all(p.device.type == "cpu" for p in layers.parameters())
+    return on_cpu and config.d_model % 4 == config.dim_feedforward % 4 == 0 and load() is not None
+
+
+@functools.cache
+def load() -> ctypes.CDLL | None:
+    """The compiled library; ``None`` without a compiler or if ``SECOUSTI_NATIVE=0``."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None or os.environ.get(SWITCH) == "0":
+        return None
+    try:
+        library = ctypes.CDLL(str(_compiled(compiler)))
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.warning("the C code for int8 could not be compiled, PyTorch is used: %s", error)
+        return None
+    pointer, number = ctypes.c_void_p, ctypes.c_int
+    library.secousti_step.argtypes = [pointer, number, *[pointer] * 4, *[number] * 5, pointer]
+    library.secousti_linear.argtypes = [pointer, pointer, number, pointer, pointer]
+    library.secousti_step.restype = library.secousti_linear.restype = None
+    return library
+
+
+def _compiled(compiler: str) -> Path:
+    """The library for this source, compiler and processor, made if it is not there."""
+    version = subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
+    processor = repr(sorted(torch.cpu.get_capabilities().items())).encode()
+    digest = hashlib.sha256(SOURCE.read_bytes() + version + processor).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "secousti"
+    library = cache / f"native-{digest}.so"
+    if not library.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            compiled, linked = Path(folder, "native.o"), Path(folder, "native.so")
+            _run(compiler, *_COMPILE, str(SOURCE), "-o", str(compiled))
+            _run(compiler, str(compiled), *_LINK, "-o", str(linked))
+            linked.replace(library)
+    return library
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
