@@ -31,6 +31,8 @@ COMMANDS = {
     "extract": Entry("Speech and tokens", "secousti.cli.extract"),
     "info": Entry("Speech and tokens", "secousti.cli.info"),
     "live": Entry("Speech and tokens", "secousti.cli.live"),
+    "demo": Entry("Speech and tokens", "secousti.cli.demo"),
+    "serve": Entry("Speech and tokens", "secousti.cli.serve"),
     "models": Entry("Models", "secousti.cli.models"),
     "export": Entry("Models", "secousti.cli.export"),
     "import-release": Entry("Models", "secousti.cli.import_release"),

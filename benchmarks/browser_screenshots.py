@@ -1,0 +1,63 @@
+"""The pictures of docs/demo.md: the page on a desk and on a phone, light and dark, while it works.
+
+python benchmarks/browser_screenshots.py docs/images
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from tests.browser import chromium  # noqa: E402
+from tests.browser.page import Page  # noqa: E402
+from tests.browser.server import running_demo  # noqa: E402
+
+TOKENS = 150  # about seven seconds
+DESK = {"width": 1280, "height": 960}
+PHONE = {"width": 360, "height": 780}
+
+
+def main() -> None:
+    """Take all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    with running_demo("--model", "mini-21hz") as address, sync_playwright() as playwright:
+        browser = chromium.launch(playwright, ROOT / "examples" / "speech.wav")
+        for scheme in ("light", "dark"):
+            page = opened(browser, address, scheme, DESK, 1.5)
+            page.click("Speak")
+            page.wait_for_tokens(TOKENS)
+            page.raw.screenshot(path=folder / f"demo-desk-{scheme}.png")
+            page.click("Stop")
+            page.finish()
+            page.raw.screenshot(path=folder / f"demo-whole-{scheme}.png", full_page=True)
+            page.raw.context.close()
+            page = opened(browser, address, scheme, PHONE, 2)
+            page.click("Speak")
+            page.wait_for_tokens(TOKENS)
+            page.raw.screenshot(path=folder / f"demo-phone-{scheme}.png")
+            page.raw.evaluate("document.querySelector('.tokens').scrollIntoView()")
+            page.raw.screenshot(path=folder / f"demo-phone-{scheme}-lower.png")
+            page.raw.context.close()
+        browser.close()
+
+
+def opened(browser: Any, address: str, scheme: str, size: dict[str, int], scale: float) -> Page:
+    """A page that is ready."""
+    context = browser.new_context(viewport=size, color_scheme=scheme, device_scale_factor=scale)
+    context.set_default_timeout(120_000)
+    raw = context.new_page()
+    raw.goto(address)
+    return Page(raw).wait_until_ready()
+
+
+if __name__ == "__main__":
+    main()
