@@ -18,7 +18,7 @@ def export(
     format: Annotated[
         Literal["onnx", "torch"], typer.Option(help="ONNX, or torch.export programs.")
     ] = "onnx",
-    int8: Annotated[bool, typer.Option("--int8", help="8-bit weights (ONNX only).")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit weights.")] = False,
     dynamic_batch: Annotated[
         bool, typer.Option("--dynamic-batch", help="Any number of streams at once, not one.")
     ] = False,

@@ -48,7 +48,9 @@ def compare(
     reference = {graph.name: _Reference(graph) for graph in graphs}
     audio = _signal(codec, seed)
     equal, mel_error, audio_error = 0, 0.0, 0.0
-    voice = torch.tanh(torch.randn(1, codec.config.paralinguistic.hidden_size))
+    generator = torch.Generator().manual_seed(seed)
+    size = codec.config.paralinguistic.hidden_size
+    voice = torch.tanh(torch.randn(1, size, generator=generator))
     for chunk in audio.split(codec.frame_size, dim=1):
         codes = reference["encoder"](chunk)
         equal += int((steps["encoder"](chunk.numpy()) == codes.numpy()).sum())

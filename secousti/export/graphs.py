@@ -5,6 +5,7 @@ A step is one token. All-zero state is the start of a stream, as everywhere in t
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 
@@ -24,12 +25,13 @@ class StepGraph(nn.Module, ABC):
     """
 
     name: str
+    parts: tuple[str, ...]
     input_names: tuple[str, ...]
     output_name: str
 
     def __init__(self, codec: SecoustiCodec, real: bool) -> None:
         super().__init__()
-        self.codec = codec
+        self.codec = _only(codec, self.parts)
         self.real = real
 
     @abstractmethod
@@ -70,6 +72,7 @@ class EncoderStep(StepGraph):
     """Audio [B, frame_size] -> codes int64 [B, 1, 1]; the mel front end is inside."""
 
     name = "encoder"
+    parts = ("mel", "encoder", "semantic_projection", "quantizer")
     input_names = ("audio",)
     output_name = "codes"
 
@@ -94,6 +97,7 @@ class DecoderStep(StepGraph):
     """Codes int64 [B, 1, 1] and voice [B, 64] -> log-mel [B, n_mels, frames_per_token]."""
 
     name = "decoder"
+    parts = ("quantizer", "paralinguistic", "connector", "decoder")
     input_names = ("codes", "paralinguistic")
     output_name = "mel"
 
@@ -113,6 +117,7 @@ class VocoderStep(StepGraph):
     """Log-mel [B, n_mels, frames_per_token] -> audio [B, 1, frame_size], late by its delay."""
 
     name = "vocoder"
+    parts = ("vocoder",)
     input_names = ("mel",)
     output_name = "audio"
 
@@ -142,6 +147,13 @@ def step_graphs(codec: SecoustiCodec, real: bool, vocoder: bool = True) -> list[
     if vocoder and codec.vocoder is not None:
         graphs.append(VocoderStep(codec, real))
     return [graph.eval() for graph in graphs]
+
+
+def _only(codec: SecoustiCodec, parts: tuple[str, ...]) -> SecoustiCodec:
+    """A codec without its other modules, whose weights would be stored with the graph."""
+    part = copy.copy(codec)
+    part._modules = {name: m if name in parts else None for name, m in codec._modules.items()}
+    return part
 
 
 def _put(state: State, path: list[str], value: Tensor) -> None:

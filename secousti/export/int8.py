@@ -1,21 +1,26 @@
-"""Eight-bit weights for the matrices that matter, by onnxruntime's dynamic quantization."""
+"""Eight-bit weights for the matrices that matter: onnxruntime's dynamic quantization, or ours."""
 
 from __future__ import annotations
 
+import copy
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from secousti.errors import require
 
 # Modules whose linear layers carry most weights. The front end, the token projection and the
 # pitch network stay exact: they are small, and what they decide is not forgiving.
 _SCOPES = ("transformer.layers", "backbone")
+M = TypeVar("M", bound=nn.Module)
 
 
 def quantize(path: Path) -> None:
-    """Replace the ONNX file by its int8 version."""
-    import os
-
+    """Replace the ONNX file by its int8 version; products are computed in integers."""
     onnx = require("onnx", "export")
     quantization = require("onnxruntime.quantization", "export")
     model = onnx.load(path)
@@ -33,3 +38,32 @@ def quantize(path: Path) -> None:
 def _wanted(node: Any) -> bool:
     scopes = " ".join(p.value for p in node.metadata_props if p.key.endswith("name_scopes"))
     return node.op_type in ("MatMul", "Gemm") and any(scope in scopes for scope in _SCOPES)
+
+
+class Int8Linear(nn.Module):
+    """A linear layer stored in 8 bits, symmetric, with one scale an output; computed as floats."""
+
+    weight: Tensor
+    scale: Tensor
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        weight = linear.weight.detach()
+        scale = weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
+        self.register_buffer("weight", torch.round(weight / scale).to(torch.int8))
+        self.register_buffer("scale", scale)
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., in_features] -> [..., out_features]."""
+        return F.linear(x, self.weight.to(x.dtype) * self.scale, self.bias)
+
+
+def shrunk(module: M) -> M:
+    """A copy of ``module`` in which the same matrices are ``Int8Linear``."""
+    small = copy.deepcopy(module)
+    for name, child in list(small.named_modules()):
+        if isinstance(child, nn.Linear) and any(scope in name for scope in _SCOPES):
+            parent, _, own = name.rpartition(".")
+            setattr(small.get_submodule(parent), own, Int8Linear(child))
+    return small

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from secousti.export.double import ARITHMETIC, LACKING, exact_scalars, in_float64
+
 
 class Pair:
     """``real + i imag``, elementwise."""
@@ -53,14 +55,16 @@ class Pair:
 
 
 class real_arithmetic(TorchFunctionMode):
-    """A context in which complex functions give pairs, and float64 GELU is spelled out."""
+    """A context in which complex functions give pairs, and float64 layers are spelled out."""
 
     def __torch_function__(
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func is F.gelu and args[0].dtype == torch.float64:
-            return _gelu(args[0])
+        if func in ARITHMETIC:
+            args = exact_scalars(args)
+        if func in LACKING and in_float64(args, kwargs):
+            return LACKING[func](*args, **kwargs)
         replacement = _REPLACED.get(func)
         return (replacement or func)(*args, **kwargs)
 
@@ -104,11 +108,6 @@ def _polar(magnitude: Tensor, angle: Tensor) -> Pair:
 def _as_complex(x: Tensor) -> Pair:
     real, imag = x.unbind(-1)
     return Pair(real, imag)
-
-
-def _gelu(x: Tensor) -> Tensor:
-    """Exact GELU whose erf is taken in float32: runtimes have no other, and 1e-7 is enough."""
-    return 0.5 * x * (1 + torch.erf((x * math.sqrt(0.5)).float()).to(x.dtype))
 
 
 _REPLACED: dict[Any, Callable] = {

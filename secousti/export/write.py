@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import logging
+import math
 import shutil
 import tempfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +19,12 @@ import torch
 from torch import Tensor
 
 from secousti.atomic import replacing
+from secousti.audio.mel import LOG_FLOOR
 from secousti.codec import SecoustiCodec
-from secousti.errors import SecoustiError, require
+from secousti.errors import require
 from secousti.export.check import Agreement, compare
 from secousti.export.graphs import StepGraph, step_graphs
+from secousti.export.int8 import quantize, shrunk
 from secousti.export.runtime import open_steps
 
 Format = Literal["onnx", "torch"]
@@ -46,7 +53,8 @@ def export(
     """Write encoder, decoder, vocoder and ``export.json`` into ``folder``, and check them.
 
     Args:
-        int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits.
+        int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits;
+            everything else is then float32, whatever the codec's ``decode_precision``.
         dynamic_batch: any number of streams at once, instead of one.
         vocoder: also the vocoder; without it the decoder's log-mel is what comes out.
 
@@ -56,19 +64,20 @@ def export(
     Raises:
         SecoustiError: not a streaming codec, the graphs disagree, or a package is missing.
     """
-    if int8 and format != "onnx":
-        raise SecoustiError("int8 is made by onnxruntime: use --format onnx with --int8")
-    codec = codec.float().cpu().eval()
+    codec = copy.deepcopy(codec).float().cpu().eval()
+    if not int8:  # onnxruntime's integer products know no float64
+        codec.prepare()
     graphs = step_graphs(codec, real=format == "onnx", vocoder=vocoder)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
         parts = Path(temporary)
         write: Callable[..., None] = _write_onnx if format == "onnx" else _write_torch
-        for graph in graphs:
-            about = graph_metadata(graph, codec, int8)
-            write(graph, parts / f"{graph.name}{SUFFIX[format]}", about, int8, dynamic_batch)
-        agreement = compare(codec, graphs, open_steps(parts, graphs, format))
+        with _quiet():
+            for graph in graphs:
+                about = graph_metadata(graph, codec, int8)
+                write(graph, parts / f"{graph.name}{SUFFIX[format]}", about, int8, dynamic_batch)
+            agreement = compare(codec, graphs, open_steps(parts, graphs, format))
         if not int8:
             agreement.insist()
         files = [_move(path, folder) for path in sorted(parts.iterdir())]
@@ -77,6 +86,19 @@ def export(
     with replacing(folder / METADATA) as partial:
         partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return Exported(folder, [*files, folder / METADATA], agreement)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporters say about their own insides."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def codec_metadata(codec: SecoustiCodec) -> dict[str, Any]:
@@ -91,7 +113,7 @@ def codec_metadata(codec: SecoustiCodec) -> dict[str, Any]:
         "latency": codec.latency,
         "vocoder_delay": 0 if codec.vocoder is None else codec.vocoder.delay,
         "mel_mode": codec.config.mel.mode,
-        "mel_silence": -11.512925,  # ln 1e-5, what the vocoder hears after the end
+        "mel_silence": math.log(LOG_FLOOR),  # what the vocoder hears after the end
     }
 
 
@@ -121,7 +143,7 @@ def _program(graph: StepGraph, dynamic_batch: bool) -> tuple[Any, tuple[Tensor, 
 def _write_torch(
     graph: StepGraph, path: Path, about: dict[str, Any], int8: bool, dynamic_batch: bool
 ) -> None:
-    program, _ = _program(graph, dynamic_batch)
+    program, _ = _program(shrunk(graph) if int8 else graph, dynamic_batch)
     torch.export.save(program, path, extra_files={"secousti.json": json.dumps(about)})
 
 
@@ -146,8 +168,6 @@ def _write_onnx(
         model.metadata_props.add(key=f"secousti.{key}", value=json.dumps(value))
     onnx.save(model, path)
     if int8:
-        from secousti.export.int8 import quantize
-
         quantize(path)
 
 
