@@ -63,6 +63,12 @@ def import_from(root: Path, module: str, owner: str) -> ModuleType:
         ) from error
 
 
+def weights_version(path: str) -> str:
+    """A name for the report and the cache: of a local path with its fingerprint, else as it is."""
+    local = Path(path).expanduser()
+    return f"{local.name} {file_fingerprint(local)}" if path and local.exists() else path
+
+
 def file_fingerprint(path: Path) -> str:
     """First 12 hex digits of the SHA-256 of a file, or of the names and sizes in a folder."""
     import hashlib

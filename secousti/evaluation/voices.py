@@ -14,7 +14,7 @@ from secousti.evaluation.audio import Audio, read_audio
 from secousti.evaluation.cache import write_atomically
 from secousti.evaluation.codecs import Codec
 from secousti.evaluation.datasets import Utterance, load_dataset
-from secousti.evaluation.metrics.pitch import RATE, pitch_track
+from secousti.evaluation.metrics.pitch import HOP, RATE, pitch_track
 from secousti.evaluation.report.draw import COLOURS, new_figure, save, show_spectrogram, tidy
 from secousti.evaluation.report.page import flac
 from secousti.evaluation.report.table import Table, number
@@ -36,9 +36,9 @@ class Voice:
 
 
 def energy(audio: Audio) -> NDArray[np.float64]:
-    """Level in dB of full scale every 5 ms, over 25 ms."""
+    """Level in dB of full scale every 10 ms, over 25 ms."""
     samples = audio.at(RATE).astype(np.float64)
-    power = np.convolve(samples**2, np.ones(400) / 400, mode="same")[::80]
+    power = np.convolve(samples**2, np.ones(400) / 400, mode="same")[::HOP]
     return 10 * np.log10(np.maximum(power, 1e-10))
 
 
@@ -156,7 +156,7 @@ def draw_voices(voices: list[Voice], path: Path) -> Path:
 
 def _curve(axes: Axes, values: NDArray[np.float64], ink: str) -> None:
     shown = np.where(values == 0, np.nan, values)
-    axes.plot(np.arange(len(shown)) * 0.005, shown, color=ink, linewidth=1.2)
-    axes.set_xlim(0, len(shown) * 0.005)
+    axes.plot(np.arange(len(shown)) * HOP / RATE, shown, color=ink, linewidth=1.2)
+    axes.set_xlim(0, len(shown) * HOP / RATE)
     axes.tick_params(labelsize=7)
     tidy(axes)

@@ -167,7 +167,7 @@ def identity(codec: Codec) -> list[Any]:
         for entry in fields(codec)
         if entry.name not in ("name", "device")
     }
-    return [type(codec).__name__, settings, codec.info().version]
+    return [type(codec).__name__, codec.revision, settings, codec.info().version]
 
 
 def store_coded(coded: Coded, sound: Path, notes: Path) -> None:

@@ -164,6 +164,30 @@ SMALL = {
         4,
         11,
     ),
+    "xcodec2": (
+        "Xcodec2Config",
+        {
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "encoder_hidden_size": 4,
+            "quantization_dim": 64,
+            "semantic_model_config": {
+                "model_type": "wav2vec2-bert",
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "intermediate_size": 32,
+                "conv_depthwise_kernel_size": 7,
+                "output_hidden_size": 32,
+            },
+        },
+        1,
+        16,
+    ),
 }
 
 
@@ -219,6 +243,35 @@ def test_snac_with_random_weights(tmp_path: Path) -> None:
     assert lengths[1] == 2 * lengths[0]
     assert lengths[2] == 4 * lengths[0]
     assert coded.bits.tokens == 6 * sum(lengths)
+
+
+def test_speechtokenizer_with_random_weights(tmp_path: Path) -> None:
+    speechtokenizer = pytest.importorskip("speechtokenizer")
+    sizes = {
+        "sample_rate": 16000,
+        "n_filters": 4,
+        "dimension": 16,
+        "semantic_dimension": 24,
+        "strides": [8, 5, 4, 2],
+        "lstm_layers": 1,
+        "bidirectional": True,
+        "dilation_base": 2,
+        "residual_kernel_size": 3,
+        "n_residual_layers": 1,
+        "activation": "ELU",
+        "n_q": 4,
+        "codebook_size": 64,
+    }
+    config, weights = tmp_path / "config.json", tmp_path / "SpeechTokenizer.pt"
+    config.write_text(json.dumps(sizes))
+    torch.manual_seed(0)
+    torch.save(speechtokenizer.SpeechTokenizer(sizes).state_dict(), weights)
+    codec = make_codec("speechtokenizer", config=str(config), weights=str(weights), quantizers=2)
+    info, coded = codec.info(), codec.code(voice(1.01, 16000))
+    assert (info.frame_rate, info.codebook_sizes) == (50.0, (64, 64))
+    assert [len(stream) for stream in coded.codes] == [51, 51]
+    assert coded.bits.tokens == 6 * 102
+    assert coded.audio.duration == pytest.approx(1.01, abs=1e-3)
 
 
 NEEDS_NOTHING = {*CLASSIC, "reference", "griffin-lim", "secousti", "vocoder-copy"}

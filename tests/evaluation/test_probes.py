@@ -77,7 +77,7 @@ def test_the_nearest_centroid_is_found() -> None:
 
 
 def test_both_tasks_run_on_a_model(corpus: Path, tmp_path: Path) -> None:
-    for package in ("matplotlib", "pyworld", "scipy"):
+    for package in ("matplotlib", "librosa", "scipy"):
         pytest.importorskip(package)
     toy_codec().save_pretrained(tmp_path / "toy")
     suite = Suite(

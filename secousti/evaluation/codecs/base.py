@@ -86,6 +86,8 @@ class Codec(ABC):
     device: str = field(default="cpu", kw_only=True)
 
     requires: ClassVar[tuple[Requirement, ...]] = ()
+    # of the adapter's own code; raise it whenever a change moves its audio, bits or tokens
+    revision: ClassVar[int] = 1
 
     def check(self) -> None:
         """Raise a ``SecoustiError`` that says what to install or download, or return."""

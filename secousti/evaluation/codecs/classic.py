@@ -38,6 +38,9 @@ class ToolCodec(Codec):
                     f"'{self.package}' of your system, e.g. apt-get install {self.package}"
                 )
 
+    def versions(self) -> str:
+        return f"package {self.package} {package_version(self.package)}".strip()
+
     def code(self, audio: Audio) -> Coded:
         samples = audio.at(self.rate)
         with tempfile.TemporaryDirectory() as folder:
@@ -62,6 +65,14 @@ class ToolCodec(Codec):
     @abstractmethod
     def count(self, content: bytes) -> Bits:
         """Payload and container of the encoded file."""
+
+
+def package_version(package: str) -> str:
+    """Version of an installed Debian package; empty on other systems."""
+    if shutil.which("dpkg-query") is None:
+        return ""
+    query = ["dpkg-query", "--show", "--showformat=${Version}", package]
+    return subprocess.run(query, capture_output=True, text=True).stdout.strip()
 
 
 def run_tool(*command: str | Path) -> None:
@@ -115,7 +126,7 @@ class Codec2(ToolCodec):
             frame_rate=1000 / frame_ms,
             causal=True,
             latency_ms=frame_ms + 1000 * self.delay / self.rate,
-            version=f"Codec2 {self.mode}",
+            version=self.versions(),
         )
 
     def encode(self, wav: Path, bits: Path) -> None:
@@ -155,7 +166,7 @@ class Opus(ToolCodec):
             frame_rate=50.0,
             causal=True,
             latency_ms=26.5,
-            version=f"opus-tools {self.kbps:g}",
+            version=self.versions(),
         )
 
     def encode(self, wav: Path, bits: Path) -> None:
@@ -195,7 +206,7 @@ class Speex(ToolCodec):
             frame_rate=50.0,
             causal=True,
             latency_ms=30.0,
-            version=f"Speex quality {self.quality}",
+            version=self.versions(),
         )
 
     def encode(self, wav: Path, bits: Path) -> None:

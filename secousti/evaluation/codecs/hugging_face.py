@@ -12,6 +12,7 @@ import numpy as np
 from secousti.errors import SecoustiError, require
 from secousti.evaluation.audio import Samples
 from secousti.evaluation.codecs.base import CodecInfo, TokenCodec
+from secousti.evaluation.external import weights_version
 from secousti.evaluation.metrics.base import Requirement
 from secousti.evaluation.tokens import Codes
 
@@ -60,7 +61,7 @@ class TransformersCodec(TokenCodec):
             codebook_sizes=(self.codebook_size(),) * books,
             parameters=sum(parameter.numel() for parameter in self._model.parameters()),
             causal=self.causal,
-            version=f"{self.versions()}, {self.model or self.default}",
+            version=f"{self.versions()}, {weights_version(self.model or self.default)}",
         )
 
     @abstractmethod

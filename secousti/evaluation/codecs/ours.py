@@ -13,6 +13,7 @@ from secousti.errors import SecoustiError
 from secousti.evaluation.audio import Audio, fit
 from secousti.evaluation.codecs.base import Bits, Codec, CodecInfo, Coded, timed
 from secousti.evaluation.tokens import Codes
+from secousti.version import __version__
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Secousti(Codec):
         self.info()
 
     def versions(self) -> str:
-        return f"weights {self._codec.weight_hash[:12]}"
+        return f"weights {self._codec.weight_hash[:12]}, secousti {__version__}"
 
     def info(self) -> CodecInfo:
         codec = self._codec
@@ -149,7 +150,7 @@ class VocoderCopy(Codec):
             label=f"vocoder of {self.model}",
             sample_rate=codec.sample_rate,
             parameters=sum(parameter.numel() for parameter in codec.vocoder.parameters()),
-            version=f"weights {codec.weight_hash[:12]}",
+            version=f"weights {codec.weight_hash[:12]}, secousti {__version__}",
         )
 
     def code(self, audio: Audio) -> Coded:

@@ -13,7 +13,7 @@ import numpy as np
 from secousti.errors import SecoustiError, require
 from secousti.evaluation.audio import Samples
 from secousti.evaluation.codecs.base import CodecInfo, TokenCodec
-from secousti.evaluation.external import local_path
+from secousti.evaluation.external import local_path, weights_version
 from secousti.evaluation.metrics.base import Requirement
 from secousti.evaluation.tokens import Codes
 
@@ -56,7 +56,7 @@ class Snac(TokenCodec):
             codebook_sizes=(model.codebook_size,) * len(model.vq_strides),
             parameters=count_parameters(model),
             causal=False,
-            version=f"{self.versions()}, {self.model}",
+            version=f"{self.versions()}, {weights_version(self.model)}",
         )
 
     def encode(self, samples: Samples) -> list[Codes]:
@@ -110,7 +110,7 @@ class SpeechTokenizer(TokenCodec):
             codebook_sizes=(model.quantizer.bins,) * self.quantizers,
             parameters=count_parameters(model),
             causal=False,
-            version=f"{self.versions()}, {Path(self.weights).name}",
+            version=f"{self.versions()}, {weights_version(self.weights)}",
         )
 
     def encode(self, samples: Samples) -> list[Codes]:
@@ -235,7 +235,7 @@ class StableCodec(TokenCodec):
             codebook_sizes=self._sizes(),
             parameters=count_parameters(model.model),
             causal=False,
-            version=f"{self.versions()}, {Path(self.weights).name}",
+            version=f"{self.versions()}, {weights_version(self.weights)}",
         )
 
     def encode(self, samples: Samples) -> list[Codes]:
@@ -299,7 +299,7 @@ class SqCodec(TokenCodec):
             codebook_sizes=(int(network.quantizer.vq.codebook_size),),
             parameters=count_parameters(network),
             causal=False,
-            version=f"{self.versions()}, {self.model}",
+            version=f"{self.versions()}, {weights_version(self.model)}",
         )
 
     def encode(self, samples: Samples) -> list[Codes]:

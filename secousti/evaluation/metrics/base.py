@@ -95,6 +95,8 @@ class Metric(ABC):
         needs_reference: whether it compares with the recording that went in.
         requires: packages it imports.
         source: the publication or implementation that defines it.
+        revision: of our own code; raise it whenever a change moves a value, so that scores in a
+            cache from before are not taken for today's.
     """
 
     cache: Cache = field(default_factory=Cache, repr=False, compare=False, kw_only=True)
@@ -107,6 +109,7 @@ class Metric(ABC):
     needs_reference: ClassVar[bool] = True
     requires: ClassVar[tuple[Requirement, ...]] = ()
     source: ClassVar[str] = ""
+    revision: ClassVar[int] = 1
 
     def check(self) -> None:
         """Raise a ``SecoustiError`` that says what to install or download, or return."""
@@ -130,8 +133,8 @@ class Metric(ABC):
 
     @cached_property
     def identity(self) -> list[Any]:
-        """Name, settings and versions: what a score depends on beside the recordings."""
-        return [self.name, self.options(), self.versions()]
+        """Name, then revision, settings and packages: what a score depends on beside sound."""
+        return [self.name, self.revision, self.options(), self.versions()]
 
     def score(self, sample: Sample) -> Score:
         """The score of one utterance, from the cache where it is known.

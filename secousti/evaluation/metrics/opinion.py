@@ -39,7 +39,7 @@ class Dnsmos(OpinionMetric):
         samples = sample.degraded.at(16000)
         if not samples.any():
             raise Undefined("DNSMOS is undefined: the audio is silent")
-        parts = [self.identity[2], sample.degraded.key]
+        parts = [*self.identity[1:], sample.degraded.key]
         fields = self.cache.remember("dnsmos_fields", parts, lambda: self._run(samples))
         return Score(fields[self.field])
 

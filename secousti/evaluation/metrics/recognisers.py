@@ -26,6 +26,7 @@ class Recogniser(ABC):
     name: ClassVar[str]
     requires: ClassVar[tuple[Requirement, ...]]
     languages: ClassVar[tuple[str, ...] | None] = None
+    revision: ClassVar[int] = 1  # raise it whenever a change here changes a transcript
 
     def check(self) -> None:
         """Raise a ``SecoustiError`` that says what is missing, or return."""

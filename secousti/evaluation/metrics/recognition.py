@@ -74,7 +74,8 @@ class ErrorRate(Metric):
         recogniser = self._recogniser
         if recogniser.languages is not None and language not in recogniser.languages:
             raise Undefined(f"{recogniser.name} does not know the language '{language}'")
-        parts = [recogniser.name, self._recogniser_versions, language, audio.key]
+        made_by = [recogniser.name, recogniser.revision, self._recogniser_versions]
+        parts = [*made_by, language, audio.key]
         text = self.cache.remember(
             "transcripts", parts, lambda: recogniser.transcribe(audio.at(16000), language)
         )

@@ -16,9 +16,13 @@ h3 { margin: 1.5rem 0 .5rem; font-size: .95rem; color: var(--soft); font-weight:
 table { border-collapse: collapse; width: 100%; font-size: .84rem; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 th, td { padding: .5rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 600; background: var(--card); }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal;
+  min-width: 4.6rem; }
 th:first-child, td:first-child { text-align: left; font-weight: 600; position: sticky; left: 0;
   background: var(--ground); }
+thead th, thead th:first-child { background: var(--card); }
+@media (max-width: 640px) { main { padding: 1.5rem .9rem 3rem; } h1 { font-size: 1.5rem; }
+  th, td { padding: .4rem .5rem; } }
 tbody tr:last-child td { border-bottom: 0; }
 tr.quoted td { color: var(--soft); font-style: italic; font-weight: 400; }
 td small { display: block; color: var(--soft); }

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from secousti.evaluation.report.summary import Row, Summary
+from secousti.evaluation.report.summary import Column, Row, Summary
 from secousti.evaluation.statistics import Estimate
+
+MOST_METRICS = 8  # more do not fit a page of documentation beside their intervals
 
 
 @dataclass(frozen=True)
@@ -25,21 +27,34 @@ class Table:
     quoted: list[bool]
 
 
-def quality_table(summary: Summary) -> Table:
-    """Codecs against metrics; a paper's rows below, where the suite has some."""
-    headings = ["codec", "bit/s", *(c.heading for c in summary.columns)]
+def quality_tables(summary: Summary) -> list[Table]:
+    """Codecs against metrics, at most ``MOST_METRICS`` a table, in tables of like width."""
+    columns = summary.columns
+    count = max(1, math.ceil(len(columns) / MOST_METRICS))
+    size = math.ceil(len(columns) / count)
+    titles = ["Quality: mean and 95 % interval"]
+    titles += [f"Quality, continued ({k + 1} of {count})" for k in range(1, count)]
+    return [
+        _quality_table(summary, title, columns[k * size : (k + 1) * size])
+        for k, title in enumerate(titles)
+    ]
+
+
+def _quality_table(summary: Summary, title: str, columns: list[Column]) -> Table:
+    """Codecs against these metrics; a paper's rows below, where the suite has some."""
+    headings = ["codec", "bit/s", *(c.heading for c in columns)]
     rows = [
-        [row.label, bitrate(row), *(interval(row.estimates[c.name]) for c in summary.columns)]
+        [row.label, bitrate(row), *(interval(row.estimates[c.name]) for c in columns)]
         for row in summary.rows
     ]
     quoted = quoted_rows(summary)
-    names = [c.name for c in summary.columns]
+    names = [c.name for c in columns]
     rows += [
         [f"{row['codec']} †", number(row.get("bitrate")), *(number(row.get(n)) for n in names)]
         for row in quoted
     ]
     marks = [False] * len(summary.rows) + [True] * len(quoted)
-    return Table("Quality: mean and 95 % interval", headings, rows, marks)
+    return Table(title, headings, rows, marks)
 
 
 def structure_table(summary: Summary) -> Table:
@@ -139,8 +154,8 @@ def test_table(summary: Summary) -> Table:
 
 def tables(summary: Summary) -> list[Table]:
     """All tables that have rows."""
-    every = (quality_table, structure_table, token_table)
-    return [table for table in (make(summary) for make in every) if table.rows]
+    every = [*quality_tables(summary), structure_table(summary), token_table(summary)]
+    return [table for table in every if table.rows]
 
 
 def quoted_rows(summary: Summary) -> list[dict[str, Any]]:
