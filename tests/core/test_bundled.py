@@ -1,4 +1,4 @@
-"""The model that ships: small, complete, and held to the contracts on speech."""
+"""The models that ship: small, complete, and held to the contracts on speech."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ import torch
 from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
 from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler
+from secousti.hub.catalog import models
 from secousti.hub.resolve import BUNDLED, DEFAULT_MODEL, bundled_models
 from tests.toy import ragged
 
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 
 
-@pytest.fixture(scope="module")
-def mini() -> SecoustiCodec:
-    return SecoustiCodec.from_pretrained(DEFAULT_MODEL)
+OURS = [m.name for m in models() if m.where == "bundled" and m.kind == "secousti"]
+
+
+@pytest.fixture(scope="module", params=OURS)
+def mini(request) -> SecoustiCodec:
+    return SecoustiCodec.from_pretrained(request.param)
 
 
 @pytest.fixture(scope="module")
 def speech() -> torch.Tensor:
-    """14.5 s, almost five times what a layer of the model attends to."""
+    """14.5 s, almost five times what a layer of any model attends to."""
     wav, rate = load_audio(SPEECH)
     return SincResampler(rate, 22050)(wav).repeat(2)
 
@@ -41,7 +45,7 @@ def test_everything_bundled_is_small_and_has_a_card() -> None:
 def test_streaming_speech_is_the_offline_result(mini, speech, most_tokens: int) -> None:
     encoded = mini.encode(speech)
     encoder = StreamEncoder(mini)
-    pieces = [encoder.push(speech[s]) for s in ragged(len(speech), 1024 * most_tokens)]
+    pieces = [encoder.push(speech[s]) for s in ragged(len(speech), mini.frame_size * most_tokens)]
     codes = torch.cat([*pieces, encoder.flush()], dim=-1)
     assert torch.equal(codes, encoded.codes)
     decoder = StreamDecoder(mini, encoded.paralinguistic)
@@ -62,4 +66,4 @@ def test_speech_comes_back_as_speech(mini, speech) -> None:
 def test_tokens_vary_and_the_latency_is_as_promised(mini, speech) -> None:
     codes = mini.encode(speech).codes
     assert codes.unique().numel() > 80
-    assert mini.latency == 1024 + 256
+    assert mini.latency == mini.frame_size + 256  # one frame is the vocoder's

@@ -96,3 +96,14 @@ def test_quantizer_is_exact_in_low_precision() -> None:
     assert torch.equal(quantizer.index(digits), ids)
     vectors = torch.randn(1, 32, 50, dtype=torch.bfloat16)
     assert quantizer.encode(vectors).dtype == torch.int64
+
+
+def test_a_codec_in_bfloat16_hears_in_float32() -> None:
+    codec = toy_codec()
+    wav = toy_speech(3.0)
+    exact = codec.encode(wav)
+    rough = codec.bfloat16().encode(wav)
+    assert codec.mel.filters.dtype == codec.mel.window.dtype == torch.float32
+    assert rough.codes.shape == exact.codes.shape
+    assert (rough.codes == exact.codes).float().mean() > 0.5
+    assert rough.paralinguistic.dtype == torch.float32
