@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import markdown
+from measure import markdown, peak_mb, publish
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = {"mini": "mini_21hz", "full": "secousti_21hz"}
@@ -49,6 +48,7 @@ def manifest(minutes: float, folder: Path) -> tuple[Path, float]:
     path = folder / "rows.jsonl"
     lines = [json.dumps({**row, "audio": str(root / row["audio"])}) for row in chosen]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "warm.jsonl").write_text(f"{lines[0]}\n", encoding="utf-8")
     return path, sum(row["duration"] for row in chosen)
 
 
@@ -65,7 +65,10 @@ def save_models(folder: Path) -> None:
         SecoustiCodec(replace(config, vocoder=None)).save_pretrained(folder / size)
 
 
-def extract_all(model: Path, rows: Path, out: Path, voice: bool) -> Callable[[], None]:
+Run = Callable[[Path], None]  # through the recordings of a manifest
+
+
+def extract_all(model: Path, folder: Path, voice: bool) -> Run:
     """What one worker of ``secousti extract`` does once its model is loaded, journal included."""
     from secousti.extraction.inputs import open_source
     from secousti.extraction.journal import Journal, Record
@@ -73,11 +76,14 @@ def extract_all(model: Path, rows: Path, out: Path, voice: bool) -> Callable[[],
     from secousti.extraction.shard import Job, ShardMaker
 
     settings = Settings(str(model), voice=voice, shard_size=500)
-    facts = CodecFacts.of(settings.load_codec())
-    source = open_source(str(rows), out, settings.shard_size)
-    make = ShardMaker(Job(source, settings, facts, out))
+    codec = settings.load_codec()
+    facts = CodecFacts.of(codec)
+    Settings.load_codec = lambda *_: codec  # type: ignore[method-assign]
 
-    def run() -> None:
+    def run(rows: Path) -> None:
+        out = folder / f"out-{rows.stem}"
+        source = open_source(str(rows), out, settings.shard_size)
+        make = ShardMaker(Job(source, settings, facts, out))
         journal = Journal(out, identity(settings, facts, source.fingerprint()))
         for task in source.tasks():
             for event in make(task):
@@ -88,21 +94,20 @@ def extract_all(model: Path, rows: Path, out: Path, voice: bool) -> Callable[[],
     return run
 
 
-def ours_loop(model: Path, rows: Path) -> Callable[[], None]:
+def ours_loop(model: Path) -> Run:
     """What a user would write: ``encode`` file by file."""
     from secousti import SecoustiCodec
 
     codec = SecoustiCodec.from_pretrained(model)
-    paths = [row["audio"] for row in read_lines(rows)]
 
-    def run() -> None:
-        for path in paths:
-            codec.encode(path)
+    def run(rows: Path) -> None:
+        for row in read_lines(rows):
+            codec.encode(row["audio"])
 
     return run
 
 
-def mimi_loop(rows: Path) -> Callable[[], None]:
+def mimi_loop() -> Run:
     """The same for transformers' Mimi, 8 codebooks."""
     import transformers
 
@@ -110,35 +115,42 @@ def mimi_loop(rows: Path) -> Callable[[], None]:
     from secousti.audio.resample import SincResampler
 
     model = transformers.MimiModel(transformers.MimiConfig()).eval()
-    paths = [row["audio"] for row in read_lines(rows)]
     resamplers = {rate: SincResampler(rate, 24000) for rate in (16000, 22050, 24000, 48000)}
 
     @torch.inference_mode()
-    def run() -> None:
-        for path in paths:
-            wav, rate = load_audio(path)
+    def run(rows: Path) -> None:
+        for row in read_lines(rows):
+            wav, rate = load_audio(row["audio"])
             model.encode(resamplers[rate](wav)[None, None], num_quantizers=8)
 
     return run
 
 
 def measure(name: str, folder: Path) -> dict[str, float]:
-    """Run one candidate once, after loading; processor seconds, wall seconds, peak MiB."""
-    rows = folder / "rows.jsonl"
-    what, size = name.split("/")
+    """Run one candidate once, after warming up; processor seconds, wall seconds, peak MiB."""
+    what, size, *given = name.split("/")
+    rows = folder / f"{given[0] if given else 'rows'}.jsonl"
     with tempfile.TemporaryDirectory(dir=folder) as out:
-        run: Callable[[], object]
+        run: Run
         if what == "mimi":
-            run = mimi_loop(rows)
+            run = mimi_loop()
         elif what == "loop":
-            run = ours_loop(folder / size, rows)
+            run = ours_loop(folder / size)
         else:
-            run = extract_all(folder / size, rows, Path(out) / "o", what == "extract-voice")
+            run = extract_all(folder / size, Path(out), what == "extract-voice")
+        run(folder / "warm.jsonl")
         wall, cpu = time.perf_counter(), time.process_time()
-        run()
+        run(rows)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"cpu": cpu, "wall": wall, "peak": peak}
+    return {"cpu": cpu, "wall": wall, "peak": peak_mb()}
+
+
+def alone(name: str, folder: Path) -> dict[str, float]:
+    """``measure`` in a process of its own."""
+    command = [sys.executable, __file__, "--only", name, "--folder", str(folder)]
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, float] = json.loads(out.splitlines()[-1])
+    return found
 
 
 def turns(folder: Path, count: int) -> dict[str, dict[str, float]]:
@@ -146,9 +158,7 @@ def turns(folder: Path, count: int) -> dict[str, dict[str, float]]:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in CANDIDATES}
     for turn in range(count):
         for name in CANDIDATES:
-            command = [sys.executable, __file__, "--only", name, "--folder", str(folder)]
-            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            found[name].append(json.loads(out.splitlines()[-1]))
+            found[name].append(alone(name, folder))
             print(f"turn {turn + 1}: {name} {found[name][-1]}", file=sys.stderr, flush=True)
     return {
         name: {key: statistics.median(s[key] for s in samples) for key in samples[0]}
@@ -176,20 +186,46 @@ def report(found: dict[str, dict[str, float]], seconds: float, count: int) -> st
     return f"{note}\n\n{markdown(header, rows)}"
 
 
-def journal_overhead(shards: int = 2000) -> str:
-    """Seconds to lock, plan and journal so many shards, as a share of the audio they hold."""
+def journal_overhead(speed: float, shards: int = 2000) -> str:
+    """What a shard's journal line and a restart cost, beside the work of a shard.
+
+    ``speed``: seconds of audio a second. The shards are those of ``--shard-size`` 2000 with
+    utterances of 5 s.
+    """
     from secousti.extraction.journal import Journal, Record, locked
 
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "o"
-        start = time.perf_counter()
         with locked(out):
             journal = Journal(out, {"layout": 1})
+            (out / "shards").mkdir()
+            start = time.perf_counter()
             for i in range(shards):
+                (out / "shards" / f"{i:06d}.parquet").write_bytes(b"x")
                 journal.add(Record(i, {f"{i:06d}.parquet": 1}, "0" * 32, 2000, 200_000, 1e4))
+            each = (time.perf_counter() - start) / shards
             journal.close()
-        each = (time.perf_counter() - start) / shards
-    return f"Journalling a shard takes {1e3 * each:.2f} ms (mean of {shards}, fsync included)."
+            start = time.perf_counter()
+            assert len(Journal(out, {"layout": 1}).done) == shards
+            again = time.perf_counter() - start
+    work = 2000 * 5 / speed
+    return (
+        f"Journalling a shard takes {1e3 * each:.2f} ms (mean of {shards}, fsync included), "
+        f"{100 * each / work:.4f} % of the {work:.0f} s that 2,000 utterances of 5 s take "
+        f"(mini, tokens only). Starting again with {shards} shards done takes {again:.2f} s, "
+        f"{100 * again / (shards * work):.5f} % of their work."
+    )
+
+
+def memory(folder: Path, minutes: float) -> str:
+    """Peak memory of one worker for corpora of growing size."""
+    rows = []
+    for factor in (1, 2, 4):
+        path, seconds = manifest(factor * minutes, folder)
+        path.rename(folder / f"rows{factor}.jsonl")
+        found = alone(f"extract-voice/mini/rows{factor}", folder)
+        rows.append([f"{seconds / 60:.0f}", f"{found['peak']:.0f}"])
+    return markdown(["minutes of speech", "peak MiB"], rows)
 
 
 def main() -> None:
@@ -198,6 +234,7 @@ def main() -> None:
     )
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--memory-minutes", type=float, default=15.0, help="smallest corpus")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--markdown", type=Path, help="also write the table there")
@@ -210,12 +247,12 @@ def main() -> None:
         folder = Path(name)
         _, seconds = manifest(args.minutes, folder)
         save_models(folder)
-        text = report(turns(folder, args.turns), seconds, args.turns)
-    text = f"{text}\n\n{journal_overhead()}"
-    print(text)
-    if args.markdown:
-        args.markdown.parent.mkdir(parents=True, exist_ok=True)
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+        found = turns(folder, args.turns)
+        text = report(found, seconds, args.turns)
+        speed = seconds / found["extract/mini"]["cpu"]
+        grown = memory(folder, args.memory_minutes)
+    text = f"{text}\n\n{grown}\n\n{journal_overhead(speed)}"
+    publish(text, args.markdown)
 
 
 if __name__ == "__main__":

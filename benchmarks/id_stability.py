@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from measure import markdown
+from measure import markdown, publish
 from torch import Tensor, nn
 
 from secousti import SecoustiCodec
@@ -148,9 +148,7 @@ def main() -> None:
     else:
         codec = load_codec(args.model)  # type: ignore[assignment]
     text = table(codec.eval(), args.items)
-    if args.markdown:
-        args.markdown.parent.mkdir(parents=True, exist_ok=True)
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    publish(text, args.markdown)
 
 
 @torch.no_grad()

@@ -70,26 +70,29 @@ class TextToTokens(nn.Module):
         self.norm = nn.LayerNorm(sizes.dim)
         nn.init.normal_(self.embedding.weight, std=0.02)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """int64 [B, T] -> logits [B, T, vocabulary]."""
+    def features(self, ids: Tensor) -> Tensor:
+        """int64 [B, T] -> [B, T, dim]."""
         length = ids.shape[1]
         x = self.embedding(ids) + self.position(torch.arange(length, device=ids.device))
         mask = nn.Transformer.generate_square_subsequent_mask(length, device=ids.device)
-        x = self.norm(self.layers(x, mask=mask, is_causal=True))
-        return F.linear(x, self.embedding.weight)
+        return self.norm(self.layers(x, mask=mask, is_causal=True))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """[..., dim] -> [..., vocabulary]."""
+        return F.linear(features, self.embedding.weight)
 
     def loss(self, ids: Tensor) -> Tensor:
         """Cross-entropy of every id after the text, given those before it."""
-        logits, targets = self(ids[:, :-1]), ids[:, 1:]
+        features, targets = self.features(ids[:, :-1]), ids[:, 1:]
         speech = (targets == END) | (targets >= self.vocabulary.offset)
-        return F.cross_entropy(logits[speech], targets[speech])
+        return F.cross_entropy(self.logits(features[speech]), targets[speech])
 
     @torch.no_grad()
     def speak(self, text: str, temperature: float, top: int, most: int):  # type: ignore[no-untyped-def]
         """Yield speech tokens one by one until the model says END or ``most`` are there."""
         ids = torch.tensor([self.vocabulary.text(text)])
         for step in range(min(most, self.sizes.longest - ids.shape[1])):
-            logits = self(ids)[0, -1] / temperature
+            logits = self.logits(self.features(ids)[0, -1]) / temperature
             allowed = torch.arange(len(logits)) >= self.vocabulary.offset
             allowed[END] = step > 0  # something is to be said
             logits = logits.masked_fill(~allowed, -torch.inf)

@@ -61,7 +61,8 @@ def main() -> None:
         schedule.step()
         if step % 50 == 0 or step == 1:
             print(f"step {step}: {loss.item():.3f} nats a token", flush=True)
-    save(model.eval(), args.output, dataset.codec)
+        if step % 250 == 0 or step == args.steps:
+            save(model, args.output, dataset.codec)
 
 
 if __name__ == "__main__":

@@ -38,11 +38,13 @@ def extract(
     ] = "float32",
     processes: Annotated[
         int | None,
-        typer.Option("--processes", "-j", min=1, help="Workers. [default: one a core or GPU]"),
+        typer.Option("--processes", "-j", min=1, help="Workers.", show_default="one a core or GPU"),
     ] = None,
     loaders: Annotated[
         int | None,
-        typer.Option(min=0, help="Decoding threads a worker. [default: 0 on a CPU, 8 on a GPU]"),
+        typer.Option(
+            min=0, help="Decoding threads a worker.", show_default="0 on a CPU, 8 on a GPU"
+        ),
     ] = None,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="This machine, or a Ray cluster.")
@@ -51,8 +53,13 @@ def extract(
         int, typer.Option(min=1, help="Utterances a shard, for folders and manifests.")
     ] = 2000,
     batch_seconds: Annotated[
-        float, typer.Option(min=1, help="Seconds of audio a batch, padding included.")
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            min=1,
+            help="Seconds of audio a batch, padding included.",
+            show_default="20 on a CPU, whose caches they fit; 60 on a GPU",
+        ),
+    ] = None,
     voice: Annotated[
         bool, typer.Option(help="Store the paralinguistic vector too; without it is faster.")
     ] = True,
@@ -77,6 +84,7 @@ def extract(
     from secousti.extraction.settings import Settings
 
     console = Console(stderr=True)
+    gpu = device.startswith("cuda")
     started = time.monotonic()
     settings = Settings(
         model=model,
@@ -85,9 +93,9 @@ def extract(
         dtype=dtype,
         format=format,
         shard_size=shard_size,
-        batch_seconds=batch_seconds,
+        batch_seconds=(60.0 if gpu else 20.0) if batch_seconds is None else batch_seconds,
         voice=voice,
-        loaders=(8 if device.startswith("cuda") else 0) if loaders is None else loaders,
+        loaders=(8 if gpu else 0) if loaders is None else loaders,
         strict=strict,
     )
     with progress_bar(console) as watch:

@@ -33,7 +33,7 @@ class Settings:
     dtype: Literal["float32", "bfloat16"] = "float32"
     format: Format = "parquet"
     shard_size: int = 2000
-    batch_seconds: float = 60.0
+    batch_seconds: float = 20.0  # activations of more leave a core's caches
     window_seconds: float = 600.0
     voice: bool = True
     loaders: int = 0

@@ -40,7 +40,12 @@ def test_a_worker_killed_midway_changes_nothing(
     monkeypatch.setenv("RAY_worker_niceness", "0")  # 15 by default: starved on a busy machine
     settings = replace(settings, shard_size=1)
     out = tmp_path / "ray"
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(
+        num_cpus=2,
+        object_store_memory=100_000_000,  # tasks and records are a few kB
+        include_dashboard=False,
+        log_to_driver=False,
+    )
     killed: list[int] = []
     stop = threading.Event()
     killer = threading.Thread(target=_kill_one_worker, args=(killed, stop, out), daemon=True)

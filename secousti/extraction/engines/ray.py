@@ -53,6 +53,7 @@ def run_ray(tasks: list[Task], job: Job, processes: int) -> Iterator[Event]:
     weights = {task.index: task.weight for task in tasks}
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False  # there is one already
     gpu = job.settings.device.startswith("cuda")
     plain = [{"task": json.dumps(asdict(task))} for task in tasks]
     # A block a task: blocks are what Ray hands out, one after the other.
