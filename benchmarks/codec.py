@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from measure import markdown, print_sample, take_turns, timed
+from measure import markdown, print_sample, publish, take_turns, timed
 
 SECONDS = 10.0
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -136,10 +136,7 @@ def main() -> None:
         print_sample(timed(lambda: prepare(args.only), args.calls))
         return
     text = report(args.turns, args.calls)
-    print(text)
-    if args.markdown:
-        args.markdown.parent.mkdir(parents=True, exist_ok=True)
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    publish(text, args.markdown)
 
 
 def report(turns: int, calls: int) -> str:

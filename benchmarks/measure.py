@@ -7,13 +7,13 @@ is reported as well as wall time: on a machine that is doing other things it is 
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Sample:
 def timed(prepare: Callable[[], Callable[[], object]], calls: int) -> Sample:
     """Prepare, warm up once, and time ``calls`` calls."""
     call = prepare()
-    base = _peak_mb()
+    base = peak_mb()
     call()
     walls, cpus = [], []
     for _ in range(calls):
@@ -40,7 +40,7 @@ def timed(prepare: Callable[[], Callable[[], object]], calls: int) -> Sample:
         cpus.append(time.process_time() - cpu)
     cpus.sort()
     p95 = cpus[min(len(cpus) - 1, round(0.95 * len(cpus)))]
-    return Sample(statistics.median(walls), statistics.median(cpus), p95, base, _peak_mb())
+    return Sample(statistics.median(walls), statistics.median(cpus), p95, base, peak_mb())
 
 
 def take_turns(script: str, names: list[str], turns: int, calls: int) -> dict[str, Sample]:
@@ -66,10 +66,20 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
+def publish(text: str, path: Path | None) -> None:
+    """Print a report and, with a path, keep it there."""
+    print(text)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
 def _median(samples: list[Sample]) -> Sample:
     fields = {key: [getattr(s, key) for s in samples] for key in asdict(samples[0])}
     return Sample(**{key: statistics.median(values) for key, values in fields.items()})
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak_mb() -> float:
+    """Peak memory of this program. (``ru_maxrss`` also counts what its parent used.)"""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024

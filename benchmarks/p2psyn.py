@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from measure import markdown, print_sample, take_turns, timed
+from measure import markdown, print_sample, publish, take_turns, timed
 
 SECONDS = 10.0
 OFFLINE = [
@@ -104,10 +104,7 @@ def main() -> None:
         print_sample(timed(lambda: prepare(args.only), args.calls))
         return
     text = report(args.turns, args.calls, not args.no_reference)
-    print(text)
-    if args.markdown:
-        args.markdown.parent.mkdir(parents=True, exist_ok=True)
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    publish(text, args.markdown)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measure import markdown, print_sample, take_turns, timed
+from measure import markdown, print_sample, publish, take_turns, timed
 from torch import Tensor
 
 SECONDS = 10.0
@@ -170,10 +170,7 @@ def main() -> None:
         print_sample(timed(call, args.calls))
         return
     text = quality(args) if args.quality else speed(args.turns, args.calls)
-    print(text)
-    if args.markdown:
-        args.markdown.parent.mkdir(parents=True, exist_ok=True)
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    publish(text, args.markdown)
 
 
 if __name__ == "__main__":

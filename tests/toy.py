@@ -14,6 +14,7 @@ from secousti.config import (
     CodecConfig,
     DepthConfig,
     ParalinguisticConfig,
+    PitchConfig,
     SEANetConfig,
     TransformerConfig,
 )
@@ -60,11 +61,15 @@ def toy_config(
 
 
 def toy_codec(
-    ratios: tuple[int, ...] = (2, 2), mode: str = "causal", seed: int = 0, vocoder: bool = True
+    ratios: tuple[int, ...] = (2, 2),
+    mode: str = "causal",
+    seed: int = 0,
+    vocoder: bool = True,
+    pitch: PitchConfig | None = None,
 ) -> SecoustiCodec:
     """Random weights, scaled up so that tokens differ (plain initialisation gives one token)."""
     torch.manual_seed(seed)
-    codec = SecoustiCodec(toy_config(ratios, mode, vocoder))
+    codec = SecoustiCodec(replace(toy_config(ratios, mode, vocoder), pitch=pitch))
     for module in codec.modules():
         if isinstance(module, LayerScale):
             torch.nn.init.constant_(module.scale, 0.5)
