@@ -41,6 +41,7 @@ class StreamingCodec(SecoustiCodec):
         codec.weight_hash  # noqa: B018  computed while every weight is there, and kept
         self.__dict__.update(vars(codec))
         self.precision = precision
+        self._placement = codec.device, codec.dtype
         self._modules = {**codec._modules, **self._packed_modules(codec, precision)}
         self.eval()
 
@@ -72,6 +73,16 @@ class StreamingCodec(SecoustiCodec):
                 _packed_vocoder(codec.vocoder, precision), codec.frames_per_token
             )
         return packed
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; packed ones stay there."""
+        return self._placement[0]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights that were packed."""
+        return self._placement[1]
 
     def for_streaming(self, precision: Precision = "float32") -> StreamingCodec:
         """This codec, if it is of that precision.

@@ -44,7 +44,7 @@ class StepLayer(nn.Module):
         pairs = torch.view_as_complex(packed[:2].unflatten(-1, (-1, 2)))
         pairs.mul_(rotation)  # rotates queries and keys in place
         cache[:, :, slot] = packed[1:]
-        keys, values = cache[:, :, :known].unbind()
+        keys, values = cache[:, :, :known].to(x.dtype).unbind()
         weights = torch.softmax(torch.bmm(packed[0, :, None], keys.mT), dim=-1)
         return self.out_proj(torch.bmm(weights, values).view(1, -1))
 

@@ -2,7 +2,8 @@
 
    The arithmetic is that of PyTorch's dynamic quantization: every input row gets an 8-bit scale,
    every output a weight scale, sums are exact in 32 bits. Only the reading of weights and of the
-   ring of keys and values takes time; both are read once, in order. */
+   ring of keys and values takes time; both are read once, in order. The ring holds bfloat16, which
+   is the upper half of a float. */
 
 #include <math.h>
 #include <stdint.h>
@@ -108,27 +109,44 @@ static void rotate(float *x, const float *cosine, const float *sine, int heads, 
         }
 }
 
+static inline float widened(uint16_t x) {
+    const uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/* To the nearest, of two equally near ones to the even. */
+static void narrow(const float *x, uint16_t *y, int n) {
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        y[i] = (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    }
+}
+
 /* One head: q [d] against keys and values [known, d]. */
-static void attend(const float *q, const float *keys, const float *values, float *weights, float *y,
-                   int known, int d) {
+static void attend(const float *q, const uint16_t *keys, const uint16_t *values, float *weights,
+                   float *y, int known, int d) {
     float most = -3e38f, total = 0;
     for (int p = 0; p < known; p++) {
-        const float *key = keys + (size_t)p * d;
+        const uint16_t *key = keys + (size_t)p * d;
         float s = 0;
-        for (int i = 0; i < d; i++) s += q[i] * key[i];
+        for (int i = 0; i < d; i++) s += q[i] * widened(key[i]);
         weights[p] = s;
         most = s > most ? s : most;
     }
     for (int p = 0; p < known; p++) total += weights[p] = expf(weights[p] - most);
     for (int i = 0; i < d; i++) y[i] = 0;
     for (int p = 0; p < known; p++) {
-        const float w = weights[p] / total, *value = values + (size_t)p * d;
-        for (int i = 0; i < d; i++) y[i] += w * value[i];
+        const float w = weights[p] / total;
+        const uint16_t *value = values + (size_t)p * d;
+        for (int i = 0; i < d; i++) y[i] += w * widened(value[i]);
     }
 }
 
 /* x [d_model] through all layers, in place. ring: [layers, 2, heads, context, d]. */
-void secousti_step(const layer *layers, int count, float *x, float *ring, const float *cosine,
+void secousti_step(const layer *layers, int count, float *x, uint16_t *ring, const float *cosine,
                    const float *sine, int heads, int d, int context, int slot, int known,
                    float *scratch) {
     const int width = heads * d;
@@ -138,15 +156,15 @@ void secousti_step(const layer *layers, int count, float *x, float *ring, const 
     grid g;
     for (int l = 0; l < count; l++) {
         const layer *p = layers + l;
-        float *keys = ring + (size_t)l * 2 * heads * context * d;
-        float *values = keys + (size_t)heads * context * d;
+        uint16_t *keys = ring + (size_t)l * 2 * heads * context * d;
+        uint16_t *values = keys + (size_t)heads * context * d;
         normalise(x, p->gain1, p->bias1, p->epsilon1, normal, width);
         multiply(&p->in, normal, 1, q, &g, packed);
         rotate(packed, cosine, sine, 2 * heads, d / 2);
         for (int h = 0; h < heads; h++) {
-            float *k = keys + (size_t)h * context * d, *v = values + (size_t)h * context * d;
-            memcpy(k + (size_t)slot * d, packed + width + h * d, d * sizeof(float));
-            memcpy(v + (size_t)slot * d, packed + 2 * width + h * d, d * sizeof(float));
+            uint16_t *k = keys + (size_t)h * context * d, *v = values + (size_t)h * context * d;
+            narrow(packed + width + h * d, k + (size_t)slot * d, d);
+            narrow(packed + 2 * width + h * d, v + (size_t)slot * d, d);
             attend(packed + h * d, k, v, weights, y + h * d, known, d);
         }
         multiply(&p->out, y, 1, q, &g, normal);

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from secousti.acoustic.transformer import TransformerLayer
 from secousti.config import TransformerConfig
+from secousti.realtime import pages
 from secousti.realtime.layer import scaled_in_weight
 from secousti.realtime.linear import PackedLinear, Precision, int8_weights, pack
 
@@ -64,8 +65,11 @@ class NativeStack:
         assert library is not None
         self._step = library.secousti_step
         self._config = config
-        self._kept: list[Tensor] = []  # what the pointers below point to
-        self._layers = (_Layer * len(layers))(*(self._layer(layer) for layer in layers))
+        weights = [weight for layer in layers for weight in _weights(layer, config)]
+        matrices, self._kept = _matrices(weights)
+        self._layers = (_Layer * len(layers))(
+            *(self._layer(layer, matrices[4 * i : 4 * i + 4]) for i, layer in enumerate(layers))
+        )
         wide = config.dim_feedforward
         # Floats for the vectors of a layer, and bytes for the 8-bit ones.
         self._scratch = 5 * config.d_model + wide + config.context + max(wide, config.d_model)
@@ -88,8 +92,7 @@ class NativeStack:
         )
         return y
 
-    def _layer(self, layer: TransformerLayer) -> _Layer:
-        attention = layer.attention
+    def _layer(self, layer: TransformerLayer, matrices: list[_Matrix]) -> _Layer:
         vectors = [
             self._keep(vector.detach().float())
             for norm, scale in (
@@ -98,17 +101,7 @@ class NativeStack:
             )
             for vector in (norm.weight, norm.bias, scale)
         ]
-        matrices = (
-            scaled_in_weight(layer, self._config),
-            *(m.weight for m in (attention.out_proj, layer.linear1, layer.linear2)),
-        )
-        epsilons = (layer.norm1.eps, layer.norm2.eps)
-        return _Layer(*vectors, *epsilons, *(self._matrix(m.detach()) for m in matrices))
-
-    def _matrix(self, weight: Tensor) -> _Matrix:
-        matrix, tensors = _packed(weight)
-        self._kept += tensors
-        return matrix
+        return _Layer(*vectors, layer.norm1.eps, layer.norm2.eps, *matrices)
 
     def _keep(self, tensor: Tensor) -> int:
         self._kept.append(tensor.contiguous())
@@ -123,7 +116,7 @@ class NativeLinear(PackedLinear):
         library = load()
         assert library is not None
         self._multiply = library.secousti_linear
-        self._matrix, self._kept = _packed(weight)
+        (self._matrix,), self._kept = _matrices([weight])
         self._bias = None if bias is None else bias.float()
         self._outputs = len(weight)
 
@@ -136,13 +129,24 @@ class NativeLinear(PackedLinear):
         return y if self._bias is None else y.add_(self._bias)
 
 
-def _packed(weight: Tensor) -> tuple[_Matrix, list[Tensor]]:
-    """A matrix for the C code, and the tensors that it points to."""
-    quantized = int8_weights(weight.detach())
-    whole = quantized.int_repr().contiguous()
-    tensors = [whole, quantized.q_per_channel_scales().float(), whole.sum(1).int()]
-    pointers = (tensor.data_ptr() for tensor in tensors)
-    return _Matrix(*pointers, weight.shape[1], weight.shape[0]), tensors
+def _weights(layer: TransformerLayer, config: TransformerConfig) -> tuple[Tensor, ...]:
+    """The matrices of a layer, in the order of ``_Layer``."""
+    attention = layer.attention
+    others = (attention.out_proj, layer.linear1, layer.linear2)
+    return scaled_in_weight(layer, config), *(module.weight for module in others)
+
+
+def _matrices(weights: list[Tensor]) -> tuple[list[_Matrix], list[Tensor]]:
+    """Matrices for the C code, in the order in which it reads them, and what they point to."""
+    quantized = [int8_weights(weight.detach()) for weight in weights]
+    whole = pages.together([q.int_repr() for q in quantized])
+    scales = [q.q_per_channel_scales().float() for q in quantized]
+    sums = [weight.sum(1).int() for weight in whole]
+    matrices = [
+        _Matrix(*(t.data_ptr() for t in tensors), tensors[0].shape[1], tensors[0].shape[0])
+        for tensors in zip(whole, scales, sums, strict=True)
+    ]
+    return matrices, whole + scales + sums
 
 
 def linear(weight: Tensor, bias: Tensor | None, precision: Precision) -> PackedLinear:

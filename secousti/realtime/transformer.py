@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from secousti.acoustic.transformer import Transformer, TransformerLayer
-from secousti.realtime import native
+from secousti.realtime import native, pages
 from secousti.realtime.layer import StepLayer
 from secousti.realtime.linear import Precision, pack
 from secousti.realtime.native import NativeStack
@@ -41,6 +41,9 @@ class StepTransformer(StreamingModule):
         self.register_buffer("frequencies", config.max_period**-exponents, persistent=False)
         weight = next(transformer.layers.parameters())
         self.dtype = weight.dtype if precision == "float32" else torch.float32
+        # Keys and values are a fifth of what a token reads; beside 8-bit weights, their upper
+        # 16 bits are enough.
+        self.ring_dtype = torch.bfloat16 if precision == "int8" else self.dtype
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -50,7 +53,7 @@ class StepTransformer(StreamingModule):
         shape = (batch_size, self.num_layers, 2, heads, context, self.head_dim)
         return {
             "offset": torch.zeros(batch_size, dtype=torch.int64, device=device),
-            "ring": torch.zeros(shape, device=device, dtype=self.dtype),
+            "ring": pages.zeros(shape, self.ring_dtype, device),
         }
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
