@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,17 +52,20 @@ class Alignments:
         if intervals:
             self.rows[self._key(audio)] = (intervals, language)
 
-    def labels(self, row: Utterance, first: int, count: int) -> np.ndarray:
-        """int64 [<= count]: ids of the utterance's mel frames from ``first`` on, maybe none."""
+    def labels(self, row: Utterance, first: int, count: int, speed: float = 1.0) -> np.ndarray:
+        """int64 [<= count]: ids of the utterance's mel frames from ``first`` on, maybe none.
+
+        Frames are those of the utterance played ``speed`` times as fast.
+        """
         known = self.rows.get(self._key(row.audio))
         if known is None:
             return np.zeros(0, np.int64)
         intervals, language = known
         ids = frame_labels(
             intervals,
-            row.length,
+            math.ceil(row.length / speed),
             self.hop,
-            self.sample_rate,
+            round(self.sample_rate / speed),  # a second then has so many samples
             language=language,
             delay=self.delay,
         )

@@ -12,6 +12,7 @@ from typing import Literal
 
 from secousti.config import CodecConfig, from_dict
 from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
+from train.augment import AugmentConfig
 from train.schedule import ScheduleConfig
 from train.settings import BaseOptimConfig, BaseRunConfig, read_document
 
@@ -33,6 +34,7 @@ class DataConfig:
         pool: batches that are drawn together, sorted by length and dealt out in random order,
             so that a batch holds items of like length; 1 turns the bucketing off.
         gain_db: level augmentation, uniform in +- so many decibels.
+        augment: speed, rooms and noise, off by default (``train/augment.py``).
         label_delay: samples by which phonemes are moved later (a causal encoder hears a frame's
             sound after it starts).
     """
@@ -48,6 +50,7 @@ class DataConfig:
     workers: int = 2
     pool: int = 8
     gain_db: float = 6.0
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     label_delay: int = 0
 
 

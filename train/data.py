@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,23 +19,16 @@ from torch.utils.data import Dataset
 
 from secousti.text.inventory import IGNORE
 from train.alignment import Alignments
+from train.augment import AS_IS, Augment, Take
 from train.config import DataConfig
-from train.packed import Utterance
-
-
-class Corpus(Protocol):
-    """Random access to audio at the codec's rate; ``PackedAudio`` is one."""
-
-    rows: list[Utterance]
-    sample_rate: int
-
-    def crop(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
-        """float32 [length], zeros outside the utterance."""
-        ...
+from train.packed import Corpus
 
 
 class Item(NamedTuple):
-    """One draw: utterance, position of the crop, and of the window in (maybe) another one."""
+    """One draw: utterance, position of the crop, and of the window in (maybe) another one.
+
+    Positions and lengths are samples of the utterances as ``take`` plays them.
+    """
 
     utterance: int
     start: int
@@ -44,6 +37,7 @@ class Item(NamedTuple):
     window_start: int
     window_length: int
     gain: float
+    take: Take
 
 
 @dataclass(frozen=True)
@@ -92,6 +86,7 @@ class CropDataset(Dataset[Batch]):
         world_size: int = 1,
     ) -> None:
         self.corpus, self.alignments, self.config = corpus, alignments, config
+        self.augment = Augment(config.augment, corpus)
         self.hop, self.frame_size = hop, frame_size
         self.seed, self.rank, self.world_size = seed, rank, world_size
         tokens = max(round(config.crop_seconds * corpus.sample_rate / frame_size), 1)
@@ -106,7 +101,9 @@ class CropDataset(Dataset[Batch]):
     def __getitem__(self, position: int) -> Batch:
         share = self.config.batch_size
         batch = self.draws(position)[self.rank * share : (self.rank + 1) * share]
-        items = [self._place(i, np.random.default_rng(key)) for i, key in batch]
+        items = [
+            self._place(i, np.random.default_rng(key), self.augment.draw(key)) for i, key in batch
+        ]
         return self._collate(items)
 
     def draws(self, position: int) -> list[tuple[int, list[int]]]:
@@ -125,31 +122,31 @@ class CropDataset(Dataset[Batch]):
         members = keyed[batch * total : (batch + 1) * total]
         return [members[i] for i in rng.permutation(total)]
 
-    def _place(self, index: int, rng: np.random.Generator) -> Item:
-        row = self.corpus.rows[index]
-        spare = max(row.length - self.crop_samples, 0) // self.hop
+    def _place(self, index: int, rng: np.random.Generator, take: Take = AS_IS) -> Item:
+        whole = take.length(self.corpus.rows[index].length)
+        spare = max(whole - self.crop_samples, 0) // self.hop
         start = int(rng.integers(spare + 1)) * self.hop  # labels are per hop
-        length = min(row.length - start, self.crop_samples)
-        window = self._window(index, start, length, rng)
+        length = min(whole - start, self.crop_samples)
+        window = self._window(index, start, length, rng, take)
         gain = 10 ** (rng.uniform(-1, 1) * self.config.gain_db / 20)
-        return Item(index, start, length, *window, gain)
+        return Item(index, start, length, *window, gain, take)
 
     def _window(
-        self, index: int, start: int, length: int, rng: np.random.Generator
+        self, index: int, start: int, length: int, rng: np.random.Generator, take: Take
     ) -> tuple[int, int, int]:
         """A window apart from the crop: the rest of the utterance, or the speaker's others.
 
         Of a speaker heard once and too briefly, it is the utterance itself.
         """
         row = self.corpus.rows[index]
-        before, after = (0, start), (start + length, row.length)
+        before, after = (0, start), (start + length, take.length(row.length))
         low, high = max(before, after, key=lambda part: part[1] - part[0])
         others = self.by_speaker[row.speaker]
         if high - low < self.window_samples // 2:
             if len(others) > 1:
                 step = int(rng.integers(1, len(others)))
                 index = others[(others.index(index) + step) % len(others)]
-            low, high = 0, self.corpus.rows[index].length
+            low, high = 0, take.length(self.corpus.rows[index].length)
         size = min(high - low, self.window_samples)
         return index, low + int(rng.integers(high - low - size + 1)), size
 
@@ -162,12 +159,16 @@ class CropDataset(Dataset[Batch]):
         window = torch.zeros(len(items), widest)
         phonemes = torch.full((len(items), longest // self.hop), IGNORE)
         for b, item in enumerate(items):
-            crop = self.corpus.crop(item.utterance, item.start, item.length)
+            take = item.take
+            crop = self.augment.read(take, item.utterance, item.start, item.length)
             audio[b, : item.length] = torch.from_numpy(crop) * item.gain
-            heard = self.corpus.crop(item.window_utterance, item.window_start, item.window_length)
+            heard = self.augment.read(
+                take, item.window_utterance, item.window_start, item.window_length
+            )
             window[b, : item.window_length] = torch.from_numpy(heard) * item.gain
             row = self.corpus.rows[item.utterance]
-            labels = self.alignments.labels(row, item.start // self.hop, phonemes.shape[1])
+            first = item.start // self.hop
+            labels = self.alignments.labels(row, first, phonemes.shape[1], take.speed)
             phonemes[b, : len(labels)] = torch.from_numpy(labels)
         return Batch(
             audio,

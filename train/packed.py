@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import soundfile
@@ -40,6 +40,17 @@ class Utterance:
     pinyin: str | None
     offset: int = 0
     length: int = 0
+
+
+class Corpus(Protocol):
+    """Random access to audio at the codec's rate; ``PackedAudio`` is one."""
+
+    rows: list[Utterance]
+    sample_rate: int
+
+    def crop(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
+        """float32 [length], zeros outside the utterance."""
+        ...
 
 
 class PackedAudio:

@@ -10,11 +10,12 @@ import torch
 from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
 from train.alignment import Alignments
+from train.augment import AugmentConfig
 from train.calibrate import calibrate, set_initial_logvar
 from train.config import Config, DataConfig
-from train.data import Batch, Corpus, CropDataset
+from train.data import Batch, CropDataset
 from train.objective import Objective
-from train.packed import PackedAudio
+from train.packed import Corpus, PackedAudio
 from train.shards import PackedShards
 from train.warm_start import warm_start
 
@@ -36,8 +37,14 @@ def validation_batches(config: Config) -> list[Batch]:
 
 
 def validation_data(config: Config) -> CropDataset:
-    """Crops of the validation split at their own level, the same for every batch size."""
-    data = replace(config.training.data, pool=1, gain_db=0.0, batch_size=_VALID_BATCH)
+    """Crops of the validation split as they are, the same for every batch size."""
+    data = replace(
+        config.training.data,
+        pool=1,
+        gain_db=0.0,
+        augment=AugmentConfig(),
+        batch_size=_VALID_BATCH,
+    )
     still = replace(config, training=replace(config.training, data=data))
     return _dataset(still, "valid", 0, 1, seed=0)
 
