@@ -203,12 +203,13 @@ def coloured_noise(
     rng: np.random.Generator, length: int, slope: float, sample_rate: int
 ) -> np.ndarray:
     """float32 [length] of a power that falls as f^-``slope``: 0 white, 1 pink, 2 brown."""
-    size = max(1 << (length - 1).bit_length(), 2)
-    frequency = np.arange(1, size // 2 + 1) * (sample_rate / size)
-    spectrum = np.zeros(size // 2 + 1, np.complex64)
-    spectrum[1:] = rng.standard_normal(size, np.float32).view(np.complex64)
-    spectrum[1:] *= np.maximum(frequency, _FLAT_BELOW) ** (-slope / 2)
-    return np.asarray(np.fft.irfft(spectrum)[:length])
+    fft = require("scipy.fft", "train")
+    size = fft.next_fast_len(max(length, 2), real=True)
+    bins = size // 2 + 1
+    frequency = np.arange(bins, dtype=np.float32) * np.float32(sample_rate / size)
+    spectrum = rng.standard_normal(2 * bins, np.float32).view(np.complex64)
+    spectrum *= np.maximum(frequency, np.float32(_FLAT_BELOW)) ** np.float32(-slope / 2)
+    return np.asarray(fft.irfft(spectrum, size)[:length])
 
 
 def add_noise(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
