@@ -25,6 +25,12 @@ class Linear(nn.Linear):
             return _ONEDNN(x, self.weight, self.bias, "none", [], "")
         return F.linear(x, self.weight, self.bias)
 
+    def gelu(self, x: Tensor) -> Tensor:
+        """GELU of the layer's result; in oneDNN without reading it from memory again."""
+        if _ONEDNN is not None and _plain_inference(x, self.weight):
+            return _ONEDNN(x, self.weight, self.bias, "gelu", [], "none")
+        return F.gelu(F.linear(x, self.weight, self.bias))
+
 
 def _plain_inference(x: Tensor, weight: Tensor) -> bool:
     return (

@@ -92,7 +92,7 @@ class TransformerLayer(nn.Module):
     ) -> tuple[Tensor, State | None]:
         y, new = self.attention(self.norm1(x), tables, state, offset)
         x = x + self.layer_scale1(y)
-        y = self.linear2(F.gelu(self.linear1(self.norm2(x))))
+        y = self.linear2(self.linear1.gelu(self.norm2(x)))
         return x + self.layer_scale2(y), new
 
 

@@ -16,6 +16,7 @@ from secousti.errors import SecoustiError
 from secousti.extraction.inputs.base import Source
 from secousti.extraction.items import Fault, Progress, Task, TokenRow
 from secousti.extraction.journal import SHARDS, STATE, Record
+from secousti.extraction.memory import give_back, keep_few_kernels
 from secousti.extraction.outputs import open_writer
 from secousti.extraction.settings import CodecFacts, Settings
 from secousti.extraction.tokenizer import Tokenizer
@@ -39,6 +40,7 @@ class ShardMaker:
 
     def __init__(self, job: Job, device: str | None = None) -> None:
         self.job = job
+        keep_few_kernels()
         codec = job.settings.load_codec(device)
         self.tokenizer = Tokenizer(codec, job.settings.batch_seconds, job.settings.voice)
 
@@ -59,6 +61,7 @@ class ShardMaker:
                 items += len(rows)
                 tokens += sum(len(row.codes) for row in rows)
                 seconds += sum(row.duration for row in rows)
+                give_back()
             writer.close()
             files, digest = _publish(parts, self.job.output / SHARDS)
         yield Record(task.index, files, digest, items, tokens, seconds, tuple(faults))

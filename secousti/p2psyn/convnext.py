@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
 from secousti.acoustic.conv import CausalConv1d, CausalConvTranspose1d
@@ -60,7 +59,7 @@ class ConvNeXtBlock(StreamingModule):
         self, x: Tensor, state: State | None = None, mask: Tensor | None = None
     ) -> tuple[Tensor, State | None]:
         y, new = self.depthwise(masked(x, mask), state)
-        y = F.gelu(self.linear1(self.norm(y.transpose(1, 2))))  # [B, T, H]
+        y = self.linear1.gelu(self.norm(y.transpose(1, 2)))  # [B, T, H]
         y = self.grn(y, None if mask is None else mask.transpose(1, 2))
         return x + self.linear2(y).transpose(1, 2), new
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from secousti.acoustic.conv import CausalConv1d
+from secousti.acoustic.linear import Linear
 from secousti.streaming.state import State, StreamingModule, StreamingSequential
 
 
@@ -17,8 +17,8 @@ class ConvNeXtBlock(StreamingModule):
         super().__init__()
         self.depthwise = CausalConv1d(channels, channels, kernel_size, groups=channels)
         self.norm = nn.LayerNorm(channels)
-        self.widen = nn.Linear(channels, expansion * channels)
-        self.narrow = nn.Linear(expansion * channels, channels)
+        self.widen = Linear(channels, expansion * channels)
+        self.narrow = Linear(expansion * channels, channels)
         self.gamma = nn.Parameter(torch.full((channels,), scale))
 
     def init_state(
@@ -29,7 +29,7 @@ class ConvNeXtBlock(StreamingModule):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         """[B, C, T] -> [B, C, T]."""
         y, state = self.depthwise(x, state)
-        y = self.narrow(F.gelu(self.widen(self.norm(y.mT))))  # [B, T, C]
+        y = self.narrow(self.widen.gelu(self.norm(y.mT)))  # [B, T, C]
         return x + (self.gamma * y).mT, state
 
 

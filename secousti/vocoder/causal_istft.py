@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from secousti.acoustic.linear import Linear
 from secousti.errors import SecoustiError
 from secousti.streaming.state import State, StreamingModule, substate, tensor
 from secousti.vocoder.backbone import ConvNeXt
@@ -58,7 +59,7 @@ class HarmonicHead(StreamingModule):
         self.overlap = config.n_fft - mel.hop_length
         self.n_fft, self.hop_length = config.n_fft, mel.hop_length
         self.pitch = PitchNet(mel.n_mels, config.pitch_channels)
-        self.filters = nn.Linear(config.channels, 3 * bins)
+        self.filters = Linear(config.channels, 3 * bins)
         self.envelope = nn.Linear(mel.n_mels, 2 * bins)
         self.pulses = PulseTrain(mel.sample_rate, mel.hop_length)
         self.noise = NoiseFrames(window, mel.hop_length, config.seed)
