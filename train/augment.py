@@ -192,11 +192,12 @@ def room_response(
 def reverberate(dry: np.ndarray, room: np.ndarray) -> np.ndarray:
     """float32 [N - M + 1]: ``dry`` [N] heard through ``room`` [M], as loud as it was.
 
-    The first M - 1 samples of ``dry`` only ring on.
+    The first M - 1 samples of ``dry`` only ring on; they count for the level, so that a pause
+    after speech is as quiet as the room makes it.
     """
-    wet = require("scipy.signal", "train").fftconvolve(dry, room, mode="valid")
-    gain = level(dry[len(room) - 1 :]) / max(level(wet), _SILENCE)
-    return np.asarray(wet * np.float32(gain))
+    wet = require("scipy.signal", "train").fftconvolve(dry, room)[: len(dry)]
+    gain = level(dry) / max(level(wet), _SILENCE)
+    return np.asarray(wet[len(room) - 1 :] * np.float32(gain))
 
 
 def coloured_noise(

@@ -21,9 +21,12 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(corpus):
-    """An uninterrupted run."""
+    """An uninterrupted run, with everything random switched on."""
     folder, manifest = corpus
-    config = write_config(folder, toy_document(folder, manifest))
+    document = toy_document(folder, manifest)
+    shares = {"speed_share": 0.7, "noise_share": 0.7, "room_share": 0.7}
+    document["training"]["data"]["augment"] = shares
+    config = write_config(folder, document)
     output = finish(train(config))
     return config, folder / "run", output
 
