@@ -27,6 +27,13 @@ _SPEED, _ROOM, _NOISE = 1, 2, 3  # each effect has random numbers of its own
 _SILENCE = 1e-8  # a level that nothing is divided by
 
 
+def check_range(name: str, bounds: tuple[float, ...], above: float) -> None:
+    """Raises SecoustiError unless ``bounds`` is a low and a high number over ``above``."""
+    if len(bounds) != 2 or not above < bounds[0] <= bounds[1] < math.inf:
+        limit = f" above {above:g}" if math.isfinite(above) else ""
+        raise SecoustiError(f"{name} must be a range [low, high]{limit}, found {list(bounds)}")
+
+
 @dataclass(frozen=True)
 class AugmentConfig:
     """What is done to a share of the training items; by default nothing.
@@ -64,12 +71,7 @@ class AugmentConfig:
             ("rt60", 0),
             ("drr_db", -math.inf),
         ):
-            bounds = getattr(self, name)
-            if len(bounds) != 2 or not least < bounds[0] <= bounds[1] < math.inf:
-                above = "" if least else " above 0"
-                raise SecoustiError(
-                    f"augment.{name} must be a range [low, high]{above}, found {list(bounds)}"
-                )
+            check_range(f"augment.{name}", getattr(self, name), least)
 
 
 class Noise(NamedTuple):

@@ -20,6 +20,7 @@ from train.config import load
 from train.data import Batch, CropDataset
 from train.packed import PackedAudio, Utterance
 from train.setup import validation_batches
+from train.vocoder.data import draw_crops
 
 HOP, FRAME = 256, 1024
 EVERYTHING = AugmentConfig(speed_share=0.7, noise_share=0.7, room_share=0.7)
@@ -204,6 +205,16 @@ def test_the_window_has_the_voice_of_the_crop(setup):
             assert pitch(window[:window_length].numpy()) == pytest.approx(found, rel=5e-3)
             heard.append(found)
     assert max(heard) / min(heard) > 1.2
+
+
+def test_crops_of_the_vocoder_are_played_faster_too():
+    plain, fast = (
+        draw_crops(Made(tone), 4, 8000, 0.0, (0, 7, 0), speed)
+        for speed in ((1.0, 1.0), (1.2, 1.25))
+    )
+    assert fast.shape == plain.shape == (4, 8000)
+    assert all(pitch(crop.numpy()) == pytest.approx(440, rel=2e-3) for crop in plain)
+    assert all(440 * 1.19 < pitch(crop.numpy()) < 440 * 1.26 for crop in fast)
 
 
 # --- noise

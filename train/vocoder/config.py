@@ -9,6 +9,7 @@ from typing import Literal
 from secousti.config import MelConfig, from_dict
 from secousti.vocoder.config import VocoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
+from train.augment import check_range
 from train.settings import BaseOptimConfig, BaseRunConfig, read_document
 from train.vocoder.losses import AdversarialKind
 
@@ -18,10 +19,11 @@ class DataConfig:
     """``train`` and ``valid``: manifests (see ``train/packed.py``); ``root``: their audio.
 
     ``frames``: mel frames spoken in a crop. ``gain_db``: crops are made louder or quieter by up
-    to so much. ``codec``: a saved codec whose decoded mels are the vocoder's input instead of
-    real ones (the second phase). ``warm``: mel frames of the past that precede a crop, for the
-    spectrum's window and the codec's memory. ``valid_utterances`` of speakers that never train
-    are scored.
+    to so much. ``speed``: range of the factor by which they are played faster, tempo and pitch
+    together ([1, 1]: as they are). ``codec``: a saved codec whose decoded mels are the vocoder's
+    input instead of real ones (the second phase). ``warm``: mel frames of the past that precede a
+    crop, for the spectrum's window and the codec's memory. ``valid_utterances`` of speakers that
+    never train are scored.
     """
 
     root: str
@@ -32,8 +34,12 @@ class DataConfig:
     warm: int = 8
     batch_size: int = 8
     gain_db: float = 10.0
+    speed: tuple[float, ...] = (1.0, 1.0)
     codec: str | None = None
     valid_utterances: int = 16
+
+    def __post_init__(self) -> None:
+        check_range("data.speed", self.speed, above=0)
 
 
 @dataclass(frozen=True)

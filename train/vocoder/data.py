@@ -5,6 +5,7 @@ A resumed run therefore continues with exactly the data it would have seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from secousti.config import MelConfig
+from train.augment import Take, read_at_speed
 from train.packed import PackedAudio
 from train.vocoder.pitch import SPAN
 
@@ -69,19 +71,27 @@ class CropLayout:
 
 
 def draw_crops(
-    audio: PackedAudio, size: int, length: int, gain_db: float, seed: tuple[int, ...]
+    audio: PackedAudio,
+    size: int,
+    length: int,
+    gain_db: float,
+    seed: tuple[int, ...],
+    speed: Sequence[float] = (1.0, 1.0),
 ) -> Tensor:
     """float32 [size, length]: moments drawn uniformly over the whole corpus, at random levels.
 
-    The gain is uniform in +-``gain_db``, less where the crop would clip.
+    The gain is uniform in +-``gain_db``, less where the crop would clip; the factor by which a
+    crop is played faster is uniform between the two of ``speed``.
     """
     rng = np.random.default_rng(seed)
+    factors = np.random.default_rng([*seed, 1]).uniform(speed[0], speed[1], size)
     lengths = np.array([row.length for row in audio.rows], dtype=np.float64)
     rows = rng.choice(len(lengths), size=size, p=lengths / lengths.sum())
     crops = []
-    for row in rows:
-        start = int(rng.integers(0, max(audio.rows[row].length - length, 0) + 1))
-        crop = audio.crop(int(row), start, length)
+    for row, factor in zip(rows, factors.tolist(), strict=True):
+        whole = Take(factor).length(audio.rows[row].length)
+        start = int(rng.integers(0, max(whole - length, 0) + 1))
+        crop = read_at_speed(audio, int(row), start, length, factor)
         gain = 10 ** (rng.uniform(-gain_db, gain_db) / 20)
         crops.append(crop * min(gain, 1 / max(float(np.abs(crop).max()), 1e-6)))
     return torch.from_numpy(np.stack(crops).astype(np.float32))

@@ -149,7 +149,8 @@ class Trainer:
     def _train_step(self) -> dict[str, Tensor]:
         data, process = self.settings.data, self.accelerator.process_index
         seed = (self.settings.run.seed, self.step, process)
-        crops = draw_crops(self.train, data.batch_size, self.layout.total, data.gain_db, seed)
+        length = self.layout.total
+        crops = draw_crops(self.train, data.batch_size, length, data.gain_db, seed, data.speed)
         crops = crops.to(self.accelerator.device)
         mel = self.layout.heard((self.decode or self.mel)(crops))
         target = self.layout.spoken(crops)
