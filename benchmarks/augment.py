@@ -1,6 +1,6 @@
 """What augmentation costs: milliseconds a batch, beside reading the same batch as it is.
 
-    python benchmarks/augment.py configs/mini_21hz_augmented.yaml [--batches 60] [KEY=VALUE ...]
+    python -m benchmarks.augment configs/mini_21hz_augmented.yaml [--batches 60] [KEY=VALUE ...]
 
 CPU time of one thread, without the packing of the audio. Rows: off; the shares that the file
 asks for; each effect on every item.

@@ -1,6 +1,6 @@
 """Training throughput of a configuration, stage by stage, and the share of time data costs.
 
-    python benchmarks/training.py configs/mini_21hz.yaml [--steps 20] [--threads 2] [KEY=VALUE ...]
+    python -m benchmarks.training configs/mini_21hz.yaml [--steps 20] [--threads 2] [KEY=VALUE ...]
 
 Nothing is written but the packed audio: each stage runs a few warm-up steps and then ``--steps``
 timed ones on fresh weights.
