@@ -18,7 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.p2psyn.conformer import SelfAttention
-from secousti.p2psyn.convnext import GlobalResponseNorm
+from secousti.p2psyn.convnext import ConvNeXtBlock, GlobalResponseNorm
 from secousti.p2psyn.mdct import IMDCT, MDCT
 
 Convention = Literal["true", "paper"]
@@ -110,6 +110,11 @@ def _linear(module: nn.Linear, x: Tensor, y: Tensor) -> int:
     return y.numel() * module.in_features
 
 
+def _expansion(module: ConvNeXtBlock, x: Tensor, y: Tensor) -> int:
+    # Its first linear layer is called as ``gelu``, which no hook of the layer sees.
+    return x.shape[0] * x.shape[-1] * module.linear1.weight.numel()
+
+
 def _lstm(module: nn.LSTM, x: Tensor, y: Tensor) -> int:
     steps = x.numel() // x.shape[-1]
     weights = sum(w.numel() for name, w in module.named_parameters() if "weight" in name)
@@ -143,6 +148,7 @@ _TRUE: dict[type, Callable[..., int]] = {
     nn.Conv1d: _convolution,
     nn.ConvTranspose1d: _transposed,
     nn.Linear: _linear,
+    ConvNeXtBlock: _expansion,
     nn.LSTM: _lstm,
     SelfAttention: _attention,
     GlobalResponseNorm: _response_norm,
@@ -155,6 +161,7 @@ _PAPER: dict[type, Callable[..., int]] = {
     nn.Conv1d: _convolution,
     nn.ConvTranspose1d: _transposed_at_output,
     nn.Linear: _linear,
+    ConvNeXtBlock: _expansion,
     nn.LSTM: _lstm,
     nn.LayerNorm: _norm,
     nn.BatchNorm1d: _norm,
