@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from secousti.config import CodecConfig
     from secousti.encoded import Encoded
     from secousti.hub.load import load_codec
+    from secousti.p2psyn.codec import P2PSynCodec
     from secousti.streaming.decoder import StreamDecoder
     from secousti.streaming.encoder import StreamEncoder
 
 __all__ = [
     "CodecConfig",
     "Encoded",
+    "P2PSynCodec",
     "SecoustiCodec",
     "SecoustiError",
     "StreamDecoder",
@@ -31,6 +33,7 @@ __all__ = [
 _HOMES = {
     "CodecConfig": "secousti.config",
     "Encoded": "secousti.encoded",
+    "P2PSynCodec": "secousti.p2psyn.codec",
     "SecoustiCodec": "secousti.codec",
     "StreamDecoder": "secousti.streaming.decoder",
     "StreamEncoder": "secousti.streaming.encoder",

@@ -10,10 +10,10 @@ import yaml
 
 from secousti.config import to_dict
 from secousti.errors import SecoustiError
-from secousti.hub.resolve import BUNDLED
+from secousti.hub.kinds import class_name
+from secousti.hub.resolve import bundled_folder
 
 RESULTS_NAME = "results.json"
-_CLASS = {"secousti": "SecoustiCodec", "p2psyn": "P2PSynCodec"}
 
 
 def model_card(codec: Any, results: str | Path | None = None) -> str:
@@ -27,7 +27,7 @@ def model_card(codec: Any, results: str | Path | None = None) -> str:
     Raises:
         SecoustiError: a results file that is not of this form.
     """
-    path = BUNDLED / codec.model_id / RESULTS_NAME if results is None else Path(results)
+    path = bundled_folder(codec.model_id) / RESULTS_NAME if results is None else Path(results)
     parts = [
         _front_matter(codec),
         f"# {codec.model_id}",
@@ -67,7 +67,7 @@ def _summary(codec: Any) -> str:
 
 
 def _usage(codec: Any) -> str:
-    name = _CLASS[codec.kind]
+    name = class_name(codec.kind)
     return (
         "```python\n"
         f"from secousti import {name}\n\n"

@@ -6,9 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from secousti.config import from_dict
 from secousti.errors import SecoustiError
-from secousti.hub.resolve import BUNDLED, bundled_models
+from secousti.hub.kinds import codec_class
+from secousti.hub.resolve import bundled_folder, bundled_models
 from secousti.hub.weights import WEIGHTS_NAME, read_config
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a configuration says of a model.
+
+    Attributes:
+        sample_rate: Hz. bitrate: of the tokens, bits per second.
+        latency: seconds; ``None`` when the whole recording must be heard.
+    """
+
+    sample_rate: int
+    bitrate: float
+    latency: float | None
 
 
 @dataclass(frozen=True)
@@ -26,10 +44,24 @@ class ModelEntry:
         path = self.folder / WEIGHTS_NAME
         return path.stat().st_size if path.is_file() else 0
 
+    def facts(self) -> Facts | None:
+        """``None`` for a model that this version does not know how to build."""
+        kind = codec_class(self.kind)
+        if kind is None:
+            return None
+        try:
+            config = from_dict(kind.config_class, read_config(self.folder)["config"])
+        except SecoustiError:
+            return None
+        with torch.device("meta"):  # shapes only: no memory, no time
+            codec = kind(config)
+        latency = None if codec.latency is None else codec.latency / codec.sample_rate
+        return Facts(codec.sample_rate, codec.bitrate, latency)
+
 
 def models() -> list[ModelEntry]:
     """Bundled models, then those cached from the Hugging Face Hub."""
-    found = [_entry(name, "bundled", BUNDLED / name) for name in bundled_models()]
+    found = [_entry(name, "bundled", bundled_folder(name)) for name in bundled_models()]
     found += [_entry(name, "Hub cache", folder) for name, folder in _cached()]
     return [entry for entry in found if entry is not None]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from secousti.errors import SecoustiError
+from secousti.hub.kinds import codec_class
 from secousti.hub.resolve import DEFAULT_MODEL, resolve
 from secousti.hub.weights import read_config
 
@@ -29,12 +30,8 @@ def load_codec(
     """
     folder = resolve(name, revision)
     kind = read_config(folder).get("codec")
-    if kind == "secousti":
-        from secousti.codec import SecoustiCodec
-
-        return SecoustiCodec.from_pretrained(name, device=device, revision=revision)
-    if kind == "p2psyn":
-        from secousti.p2psyn.codec import P2PSynCodec
-
-        return P2PSynCodec.from_pretrained(name, device=device, revision=revision)
-    raise SecoustiError(f"{folder} holds a {kind!r} model, which this version does not know")
+    cls = codec_class(kind)
+    if cls is None:
+        raise SecoustiError(f"{folder} holds a {kind!r} model, which this version does not know")
+    codec: SecoustiCodec | P2PSynCodec = cls.from_pretrained(name, device=device, revision=revision)
+    return codec

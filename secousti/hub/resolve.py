@@ -15,6 +15,11 @@ def bundled_models() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob("*/config.json"))
 
 
+def bundled_folder(name: str) -> Path:
+    """Where the bundled model ``name`` lies, whether there is one or not."""
+    return BUNDLED / name
+
+
 def resolve(name: str | Path, revision: str | None = None) -> Path:
     """The folder of a bundled, local or Hub model (downloaded once, then cached).
 
@@ -25,7 +30,7 @@ def resolve(name: str | Path, revision: str | None = None) -> Path:
     if local.is_dir():
         return local
     if str(name) in bundled_models():
-        return BUNDLED / str(name)
+        return bundled_folder(str(name))
     if str(name).count("/") == 1 and not local.is_absolute():
         return _download(str(name), revision)
     raise SecoustiError(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from secousti.atomic import replacing
 from secousti.config import from_dict, to_dict
 from secousti.errors import SecoustiError
+from secousti.hub.kinds import class_name
 from secousti.hub.resolve import resolve
 
 CONFIG_NAME = "config.json"
@@ -57,10 +58,7 @@ class HubMixin:
         folder = resolve(name, revision)
         document = read_config(folder)
         if document.get("codec") != cls.kind:
-            raise SecoustiError(
-                f"{folder} holds a {document.get('codec')!r} model, not {cls.kind!r}; "
-                "secousti.load_codec(name) loads any kind"
-            )
+            raise SecoustiError(_wrong_kind(name, document.get("codec"), cls.__name__))
         config: Any = from_dict(
             cls.config_class, document["config"], f"{folder / CONFIG_NAME}: config"
         )
@@ -79,6 +77,9 @@ class HubMixin:
 
         ``dtype``: store floating-point weights so (``torch.float16`` for a small download);
         loading gives float32 again. Without it they are stored as they are, float64 as float32.
+
+        Raises:
+            SecoustiError: a weight that ``dtype`` cannot hold.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,6 +90,7 @@ class HubMixin:
             "config": to_dict(self.config),
         }
         tensors = {name: _stored(t, dtype) for name, t in self._module().state_dict().items()}
+        _check_finite(tensors)
         with replacing(folder / WEIGHTS_NAME) as path:
             save_file(tensors, path)
         with replacing(folder / CONFIG_NAME) as path:
@@ -116,15 +118,20 @@ class HubMixin:
     @functools.cached_property
     def weight_hash(self) -> str:
         """16 hex digits of a hash over every weight's name and float32 value."""
-        digest = hashlib.blake2b(digest_size=8)
-        for name, tensor in sorted(self._module().state_dict().items()):
-            digest.update(name.encode())
-            digest.update(_stored(tensor, torch.float32).cpu().numpy().tobytes())
-        return digest.hexdigest()
+        return hash_of(self._module())
 
     def _module(self) -> nn.Module:
         assert isinstance(self, nn.Module)
         return self
+
+
+def hash_of(module: nn.Module) -> str:
+    """16 hex digits of a hash over every weight's name and float32 value."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(_stored(tensor, torch.float32).cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -179,6 +186,23 @@ def load_strictly(model: nn.Module, tensors: dict[str, Tensor], where: str) -> N
     if problems:
         raise SecoustiError(f"{where} does not fit the model: " + "; ".join(problems))
     model.load_state_dict(tensors)
+
+
+def _wrong_kind(name: str | Path, found: Any, wanted: str) -> str:
+    """One sentence for who loads a model with the class of another kind."""
+    known = class_name(found)
+    if known is None:
+        return f"{str(name)!r} is a {found!r} model, not a {wanted}"
+    return (
+        f"{str(name)!r} is a {known} model, not a {wanted}: load it with {known}.from_pretrained, "
+        "or with secousti.load_codec, which loads any kind"
+    )
+
+
+def _check_finite(tensors: dict[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise SecoustiError(f"the weights {name} are not finite as {tensor.dtype}")
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

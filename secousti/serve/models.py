@@ -12,7 +12,7 @@ from secousti.encoded import PARALINGUISTIC_BITS
 from secousti.errors import SecoustiError
 from secousti.files.models import load
 from secousti.files.sessions import is_causal
-from secousti.hub.resolve import BUNDLED, DEFAULT_MODEL, bundled_models
+from secousti.hub.resolve import DEFAULT_MODEL, bundled_folder, bundled_models
 from secousti.hub.weights import read_config
 from secousti.serve.cost import ModelCost
 from secousti.serve.errors import Refused
@@ -94,14 +94,18 @@ def load_models(names: Iterable[str], device: str) -> Models:
 
 def bundled_codecs() -> list[str]:
     """Names of the bundled models that can be served, the default first."""
-    names = [n for n in bundled_models() if read_config(BUNDLED / n).get("codec") == "secousti"]
+    kinds = {name: read_config(bundled_folder(name)).get("codec") for name in bundled_models()}
+    names = [name for name, kind in kinds.items() if kind == SecoustiCodec.kind]
     return sorted(names, key=lambda name: (name != DEFAULT_MODEL, name))
 
 
 def _model(name: str, device: str) -> Model:
     codec = load(name, device)
     if not isinstance(codec, SecoustiCodec):
-        raise SecoustiError(f"the model {name!r} is not a SecoustiCodec, which serving needs")
+        raise SecoustiError(
+            f"the model {name!r} is a P2PSynCodec, and only a SecoustiCodec ({DEFAULT_MODEL}) is "
+            f"served: use secousti live -m {name}, or encode and decode through pipes"
+        )
     if not is_causal(codec):
         raise SecoustiError(f"the model {name!r} is not causal: it needs whole recordings")
     if codec.vocoder is None:

@@ -261,7 +261,6 @@ def test_a_file_finds_the_model_that_is_at_hand(
     from secousti.hub import resolve
 
     monkeypatch.setattr(resolve, "BUNDLED", Path(model).parent)
-    monkeypatch.setattr("secousti.hub.catalog.BUNDLED", Path(model).parent)
     assert secousti("decode", sct, "-o", sct.with_name("out.wav")).code == 0
     assert "toy" in secousti("models").out.decode()
 

@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
+from secousti import P2PSynCodec, SecoustiCodec, StreamDecoder, StreamEncoder
 from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler
 from secousti.hub.catalog import models
 from secousti.hub.resolve import BUNDLED, DEFAULT_MODEL, bundled_models
+from secousti.p2psyn import P2PSynStreamDecoder, P2PSynStreamEncoder
 from tests.toy import ragged
 
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 
 
 OURS = [m.name for m in models() if m.where == "bundled" and m.kind == "secousti"]
+P2PSYN = [m.name for m in models() if m.where == "bundled" and m.kind == "p2psyn"]
 
 
 @pytest.fixture(scope="module", params=OURS)
@@ -67,3 +69,23 @@ def test_tokens_vary_and_the_latency_is_as_promised(mini, speech) -> None:
     codes = mini.encode(speech).codes
     assert codes.unique().numel() > 80
     assert mini.latency == mini.frame_size + 256  # one frame is the vocoder's
+
+
+@pytest.mark.parametrize("name", P2PSYN)
+@pytest.mark.parametrize("mode", ["all", "plain"])
+def test_p2psyn_streams_speech(name: str, mode: str) -> None:
+    """Its tokens to the id, its sound, and the latency it promises."""
+    codec = P2PSynCodec.from_pretrained(name)
+    wav, rate = load_audio(SPEECH)
+    wav = SincResampler(rate, codec.sample_rate)(wav)
+    encoded = codec.encode(wav)
+    assert encoded.codes.unique().numel() > 80
+    encoder, decoder = P2PSynStreamEncoder(codec), P2PSynStreamDecoder(codec, mode=mode)
+    sound = []
+    for piece in ragged(len(wav), 3 * codec.frame_size):
+        sound.append(decoder.push(encoder.push(wav[piece])))
+    sound += [decoder.push(encoder.flush()), decoder.flush()]
+    offline = codec.decode(encoded, mode=mode)
+    common = torch.cat(sound, dim=-1)[..., : offline.shape[-1]]
+    torch.testing.assert_close(common, offline, atol=1e-4, rtol=0)
+    assert codec.latency == codec.frame_size + codec.hop_length
