@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from secousti.cli.interrupt import until_input_ends
-from secousti.cli.options import Device, FileModel, Force, Inputs, Output, SampleRate
+from secousti.cli.options import Device, FileModel, Force, Inputs, Mode, Output, SampleRate
 from secousti.cli.report import progress, summarize
 
 
@@ -27,6 +27,7 @@ def decode(
     partial: Annotated[
         bool, typer.Option("--partial", help="Of a file that is cut short, keep what is whole.")
     ] = False,
+    mode: Mode = "all",
 ) -> None:
     """.sct files to recordings.
 
@@ -57,6 +58,7 @@ def decode(
             start=start,
             end=end,
             partial=partial,
+            mode=mode,
             track=progress,
         )
     summarize(results, "decoded")

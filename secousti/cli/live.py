@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from secousti.cli.options import DEFAULT_MODEL, Device, Force, Model, SampleRate
+from secousti.cli.options import DEFAULT_MODEL, Device, Force, Mode, Model, SampleRate
 
 if TYPE_CHECKING:
     from secousti.live import Summary
@@ -41,6 +41,7 @@ def live(
         Literal["repeat", "fade", "mask", "interpolate"],
         typer.Option("--conceal", help="What is heard for lost tokens."),
     ] = "interpolate",
+    mode: Mode = "all",
     pace: Annotated[
         bool, typer.Option("--pace", help="Play a recording in no faster than it was spoken.")
     ] = False,
@@ -80,6 +81,7 @@ def live(
             burst=burst,
             seed=seed,
             concealment=conceal,
+            mode=mode,
             pace=pace,
             sample_rate=sample_rate,
             threads=threads,

@@ -16,6 +16,7 @@ __all__ = [
     "Force",
     "Inputs",
     "Latency",
+    "Mode",
     "Model",
     "Output",
     "OutputFolder",
@@ -52,6 +53,14 @@ FileModel = Annotated[
         "-m",
         metavar="NAME",
         help="A bundled model, a folder, or org/name on the Hub (default: what the file names).",
+    ),
+]
+Mode = Annotated[
+    str,
+    typer.Option(
+        "--mode",
+        metavar="MODE",
+        help="How a P2PSynCodec decodes: all, or plain without its pseudo VQs.",
     ),
 ]
 Device = Annotated[

@@ -9,6 +9,7 @@ from secousti.cli.options import (
     Force,
     Inputs,
     Latency,
+    Mode,
     Model,
     Output,
     Payload,
@@ -26,6 +27,7 @@ def roundtrip(
     payload: Payload = "packed",
     sample_rate: SampleRate = None,
     latency: Latency = 0.5,
+    mode: Mode = "all",
 ) -> None:
     """Recordings to what they sound like after the codec, and what they took as tokens.
 
@@ -49,6 +51,7 @@ def roundtrip(
             payload=payload,
             sample_rate=sample_rate,
             latency=latency,
+            mode=mode,
             track=progress,
         )
     summarize(results, "heard")

@@ -82,6 +82,11 @@ def _voice_of(path: str, shelf: Shelf) -> NDArray[np.int8]:
         SecoustiError: it has none.
     """
     with open_speech(path, shelf) as speech:
+        if not speech.header.paralinguistic:
+            raise SecoustiError(
+                f"the model {speech.header.model!r} keeps no voice apart from its tokens, so it "
+                "converts none: use a SecoustiCodec"
+            )
         voices = [event.codes for event in speech.events if isinstance(event, Voice)]
     if not voices:
         raise SecoustiError(f"{path} holds no paralinguistic vector to speak with")

@@ -14,7 +14,7 @@ from secousti.container.info import SCT
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
-from secousti.files.sessions import speak
+from secousti.files.sessions import ALL_STAGES, speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_tokens
 from secousti.paths import PIPE
@@ -34,6 +34,7 @@ def decode(
     start: float = 0.0,
     end: float | None = None,
     partial: bool = False,
+    mode: str = ALL_STAGES,
     track: Track | None = None,
 ) -> list[Result]:
     """Decode files, folders (their trees mirrored) or a pipe (``-``).
@@ -43,6 +44,8 @@ def decode(
         sample_rate: Hz of the audio, the codec's own if not given.
         start, end: seconds; only this stretch, read without reading the rest of the file.
         partial: of a file that is cut short, keep what is whole.
+        mode: how a P2PSynCodec decodes: ``all``, ``plain`` (without its pseudo VQs), or another
+            of ``secousti.p2psyn.modes``.
         track: wraps the jobs, to show progress.
 
     Raises:
@@ -57,16 +60,17 @@ def decode(
 
     def work(job: Job) -> Result:
         if whole:
-            return _decode(job, shelf, sample_rate, partial)
-        return _decode_stretch(job, shelf, sample_rate, start, end)
+            return _decode(job, shelf, sample_rate, partial, mode)
+        return _decode_stretch(job, shelf, sample_rate, start, end, mode)
 
     return run(jobs, work, track)
 
 
-def _decode(job: Job, shelf: Shelf, sample_rate: int | None, partial: bool) -> Result:
+def _decode(job: Job, shelf: Shelf, sample_rate: int | None, partial: bool, mode: str) -> Result:
     with open_tokens(job.source, shelf) as speech:
         rate = sample_rate or speech.codec.sample_rate
-        portions = speak(speech.codec, speech.events, speech.header, rate)
+        heard_live = speech.live and job.target == PIPE
+        portions = speak(speech.codec, speech.events, speech.header, rate, mode, heard_live)
         notes: list[str] = []
         if partial:
             portions = _forgiving(portions, notes)
@@ -87,7 +91,7 @@ def _forgiving(
 
 
 def _decode_stretch(
-    job: Job, shelf: Shelf, sample_rate: int | None, start: float, end: float | None
+    job: Job, shelf: Shelf, sample_rate: int | None, start: float, end: float | None, mode: str
 ) -> Result:
     """Decode a little more than the stretch, and cut."""
     if job.source == PIPE:
@@ -100,7 +104,7 @@ def _decode_stretch(
         last = None if end is None else math.ceil((end + AFTER) * header.frame_rate)
         file.seek(0)
         events = _moved(read_range(file, first, last, job.source), first, header)
-        audio = np.concatenate(list(speak(codec, events, header, rate)))
+        audio = np.concatenate(list(speak(codec, events, header, rate, mode)))
     offset = first / header.frame_rate
     stop = None if end is None else round((end - offset) * rate)
     audio = audio[round((start - offset) * rate) : stop]

@@ -10,10 +10,11 @@ from secousti.audio.io import AUDIO_SUFFIXES
 from secousti.container import Event, Writer
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
-from secousti.files.sessions import LATENCY, speak
+from secousti.files.sessions import ALL_STAGES, LATENCY, speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_speech
 from secousti.hub.resolve import DEFAULT_MODEL
+from secousti.paths import PIPE
 
 
 def roundtrip(
@@ -26,6 +27,7 @@ def roundtrip(
     payload: str = "packed",
     sample_rate: int | None = None,
     latency: float = LATENCY,
+    mode: str = ALL_STAGES,
     track: Track | None = None,
 ) -> list[Result]:
     """Encode and decode, to hear the codec and to see what it takes.
@@ -34,6 +36,7 @@ def roundtrip(
         payload: ``packed`` or ``entropy``.
         sample_rate: Hz of the result, the codec's own if not given.
         latency: seconds of sound in a record of a live stream.
+        mode: how a P2PSynCodec decodes, see ``decode``.
         track: wraps the jobs, to show progress.
 
     Raises:
@@ -48,7 +51,8 @@ def roundtrip(
         with open_speech(job.source, shelf, payload, latency) as speech:
             writer = Writer(_Nowhere(), speech.header)
             events = _counted(speech.events, writer, speech.live)
-            portions = speak(speech.codec, events, speech.header, rate)
+            heard_live = speech.live and job.target == PIPE
+            portions = speak(speech.codec, events, speech.header, rate, mode, heard_live)
             samples = write_audio(job.target, portions, rate)
         return Result(job, samples / rate, writer.frames, writer.bits)
 

@@ -19,9 +19,11 @@ from secousti.files.models import Codec
 from secousti.files.wav import WavReader
 from secousti.p2psyn.streaming import P2PSynStreamDecoder, P2PSynStreamEncoder
 from secousti.paralinguistic.wire import quantize
+from secousti.streaming.concealment import DEFAULT, Strategy
 from secousti.streaming.decoder import StreamDecoder
 from secousti.streaming.encoder import StreamEncoder
 
+ALL_STAGES = "all"  # the mode in which a codec decodes unless it is told otherwise
 LATENCY = 0.5  # seconds of sound in a record of a live stream
 # Who speaks is sent as soon as something was heard, and again when much more has been.
 _VOICE_TIMES = (0.0, 0.25, 1.0, 3.5)
@@ -31,38 +33,71 @@ def stream_encoder(codec: Codec, sample_rate: int) -> StreamEncoder | P2PSynStre
     """A live encoder for audio at ``sample_rate``.
 
     Raises:
-        SecoustiError: the codec needs the whole recording.
+        SecoustiError: the codec's encoder needs the whole recording.
     """
-    _check_causal(codec)
+    check_causal(codec)
     if isinstance(codec, SecoustiCodec):
         return StreamEncoder(codec, sample_rate=sample_rate)
     return P2PSynStreamEncoder(codec, sample_rate=sample_rate)
 
 
-def stream_decoder(codec: Codec) -> StreamDecoder | P2PSynStreamDecoder:
-    """A live decoder that speaks at the codec's rate.
+def stream_decoder(
+    codec: Codec,
+    mode: str = ALL_STAGES,
+    sample_rate: int | None = None,
+    concealment: Strategy = DEFAULT,
+) -> StreamDecoder | P2PSynStreamDecoder:
+    """A live decoder.
+
+    Args:
+        mode: how a P2PSynCodec decodes, as in its ``decode``.
+        sample_rate: Hz of the audio returned; the codec's own if not given.
+        concealment: what is heard for lost tokens.
 
     Raises:
-        SecoustiError: the codec needs the whole recording, or has no vocoder.
+        SecoustiError: the codec needs the whole recording or has no vocoder, or a mode that it
+            does not have.
     """
-    _check_causal(codec)
+    check_causal(codec)
+    check_mode(codec, mode)
     if isinstance(codec, SecoustiCodec):
-        return StreamDecoder(codec)
-    return P2PSynStreamDecoder(codec)
+        return StreamDecoder(codec, sample_rate=sample_rate, concealment=concealment)
+    return P2PSynStreamDecoder(codec, sample_rate=sample_rate, mode=mode, concealment=concealment)
 
 
 def is_causal(codec: Codec) -> bool:
-    """Whether the codec can work live."""
+    """Whether the codec can encode live, and decode so at least its plain tokens."""
     if isinstance(codec, SecoustiCodec):
         return codec.config.seanet.causal and codec.config.transformer.causal
-    return codec.causal
+    return codec.config.backbone.causal
 
 
-def _check_causal(codec: Codec) -> None:
+def speaks_live(codec: Codec, mode: str) -> bool:
+    """Whether the codec can decode tokens as they come.
+
+    Raises:
+        SecoustiError: a mode that it does not have.
+    """
+    check_mode(codec, mode)
+    return is_causal(codec) if isinstance(codec, SecoustiCodec) else codec.streams(mode)
+
+
+def check_causal(codec: Codec) -> None:
+    """Raise a ``SecoustiError`` unless the codec can encode live."""
     if not is_causal(codec):
         raise SecoustiError(
             f"the model {codec.model_id!r} is not causal, so it needs whole files instead of pipes"
         )
+
+
+def check_mode(codec: Codec, mode: str) -> None:
+    """Raise a ``SecoustiError`` for a mode that this kind of codec does not have in a file."""
+    if isinstance(codec, SecoustiCodec) and mode != ALL_STAGES:
+        raise SecoustiError(
+            f"mode {mode!r} is for a P2PSynCodec; the model {codec.model_id!r} is a SecoustiCodec"
+        )
+    if mode == "oracle":
+        raise SecoustiError("mode 'oracle' needs the tokens of every stage, and only one is sent")
 
 
 class VoiceClock:
@@ -131,18 +166,33 @@ def speak(
     events: Iterable[Event],
     header: Header,
     sample_rate: int,
+    mode: str = ALL_STAGES,
+    live: bool = False,
 ) -> Iterator[NDArray[np.float32]]:
     """Audio float32 [N] of ``events``, portion by portion, trimmed to the length they tell.
 
     Of a stream that is cut short the whole records are spoken before the error is raised.
 
+    Args:
+        mode: how a P2PSynCodec decodes, as in its ``decode``.
+        live: somebody listens while the tokens come. Otherwise a codec that must have all of them
+            first waits for them.
+
     Raises:
-        SecoustiError: what reading ``events`` raises; a codec that cannot speak.
+        SecoustiError: a codec that cannot speak (so), at once; what reading ``events`` raises.
     """
-    if not is_causal(codec):
-        yield _speak_at_once(codec, events, header, sample_rate)
-        return
-    decoder = stream_decoder(codec)
+    if not live and not speaks_live(codec, mode):
+        return _speak_at_once(codec, events, header, sample_rate, mode)
+    return _speak_live(codec, stream_decoder(codec, mode), events, header, sample_rate)
+
+
+def _speak_live(
+    codec: Codec,
+    decoder: StreamDecoder | P2PSynStreamDecoder,
+    events: Iterable[Event],
+    header: Header,
+    sample_rate: int,
+) -> Iterator[NDArray[np.float32]]:
     output = _Output(codec, sample_rate)
     cut: TruncatedError | None = None
     try:
@@ -188,13 +238,16 @@ class _Output:
 
 
 def _speak_at_once(
-    codec: Codec, events: Iterable[Event], header: Header, sample_rate: int
-) -> NDArray[np.float32]:
+    codec: Codec, events: Iterable[Event], header: Header, sample_rate: int, mode: str
+) -> Iterator[NDArray[np.float32]]:
     encoded, end = gather(events, header)
-    audio = codec.decode(encoded, sample_rate)[0, 0].cpu().numpy()
+    if isinstance(codec, SecoustiCodec):
+        audio = codec.decode(encoded, sample_rate)
+    else:
+        audio = codec.decode(encoded, sample_rate, mode)
     trimmer = Trimmer(0)
     trimmer.total = output_samples(end, header, sample_rate)
-    return trimmer.finish(audio)
+    yield trimmer.finish(audio[0, 0].cpu().numpy())
 
 
 def output_samples(end: End, header: Header, sample_rate: int) -> int:

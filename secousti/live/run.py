@@ -12,8 +12,10 @@ from torch import Tensor
 
 from secousti.codec import SecoustiCodec
 from secousti.encoded import PARALINGUISTIC_BITS
-from secousti.files.sessions import VoiceClock
+from secousti.files.models import Codec
+from secousti.files.sessions import ALL_STAGES, VoiceClock, stream_decoder, stream_encoder
 from secousti.live.channel import LossyChannel
+from secousti.p2psyn.streaming import P2PSynStreamEncoder
 from secousti.paralinguistic.wire import dequantize, quantize
 from secousti.streaming.concealment import DEFAULT, LOST, Strategy
 from secousti.streaming.decoder import StreamDecoder
@@ -80,7 +82,7 @@ class Summary:
 
 
 def run(
-    codec: SecoustiCodec,
+    codec: Codec,
     chunks: Iterable[NDArray[np.float32]],
     sample_rate: int,
     *,
@@ -90,6 +92,7 @@ def run(
     burst: float | None = None,
     seed: int = 0,
     concealment: Strategy = DEFAULT,
+    mode: str = ALL_STAGES,
     watch: Callable[[Summary], None] | None = None,
 ) -> Iterator[Frame]:
     """Send ``chunks`` (float32 [N] at ``sample_rate``) through the codec as they come.
@@ -98,15 +101,21 @@ def run(
         output_rate: Hz of the sound returned; the codec's own if not given.
         voice: float32 [1, 64] to speak in; if not given the speaker's own, sent as it gets known.
         loss, burst, seed: of the channel, see ``LossyChannel``.
+        mode: how a P2PSynCodec decodes, as in its ``decode``.
         watch: called after every step with what it all took so far.
 
     The frames' audio, end to end, is what ``decode`` gives (for the same tokens and voice).
+
+    Raises:
+        SecoustiError: a codec that cannot work live (in this mode).
     """
     channel = LossyChannel(loss, seed, burst)
-    encoder = StreamEncoder(codec, sample_rate=sample_rate)
-    decoder = StreamDecoder(codec, voice, sample_rate=output_rate, concealment=concealment)
+    encoder = stream_encoder(codec, sample_rate)
+    decoder = stream_decoder(codec, mode, output_rate, concealment)
     clock = None if voice is not None else VoiceClock(None)
-    summary = Summary(codec.latency / codec.sample_rate, bits_per_token=codec.bits_per_frame)
+    if voice is not None and isinstance(decoder, StreamDecoder):
+        decoder.set_paralinguistic(voice)
+    summary = Summary(live_latency(codec), bits_per_token=codec.bits_per_frame)
     heard = 0
     for chunk in _with_end(chunks):
         start = time.perf_counter()
@@ -114,7 +123,7 @@ def run(
         heard += 0 if chunk is None else len(chunk)
         vector = _voice(encoder, clock, heard / sample_rate) if len(codes) else None
         middle = time.perf_counter()
-        if vector is not None:
+        if vector is not None and isinstance(decoder, StreamDecoder):
             decoder.set_paralinguistic(vector)
         received = channel.send(codes)
         audio = [decoder.push(received)] if len(codes) else []
@@ -136,14 +145,24 @@ def run(
         yield frame
 
 
+def live_latency(codec: Codec) -> float:
+    """Algorithmic latency of a codec that works live, in seconds."""
+    if isinstance(codec, SecoustiCodec):
+        return codec.latency / codec.sample_rate
+    # codec.latency speaks of all modes: it is None if only the plain one is live
+    return (codec.frame_size + codec.delay) / codec.sample_rate
+
+
 def _with_end(chunks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32] | None]:
     """The chunks, then ``None`` for the end."""
     yield from chunks
     yield None
 
 
-def _voice(encoder: StreamEncoder, clock: VoiceClock | None, seconds: float) -> Tensor | None:
-    """The speaker's vector as the wire carries it, when it is time to send it."""
-    if clock is None or not clock.due(seconds):
+def _voice(
+    encoder: StreamEncoder | P2PSynStreamEncoder, clock: VoiceClock | None, seconds: float
+) -> Tensor | None:
+    """The speaker's vector as the wire carries it, when there is one and it is time to send it."""
+    if not isinstance(encoder, StreamEncoder) or clock is None or not clock.due(seconds):
         return None
     return dequantize(quantize(encoder.paralinguistic()))

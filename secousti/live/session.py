@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
-from secousti.files.models import load
+from secousti.files.models import Codec, load
+from secousti.files.sessions import ALL_STAGES, speaks_live
 from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.live.devices import PIPE, SPEAKER, open_sink, open_source
-from secousti.live.run import Summary, run
+from secousti.live.run import Summary, live_latency, run
+from secousti.p2psyn.codec import P2PSynCodec
 from secousti.realtime.linear import Precision
 from secousti.streaming.concealment import DEFAULT, Strategy
 
@@ -29,6 +32,7 @@ def live(
     burst: float | None = None,
     seed: int = 0,
     concealment: Strategy = DEFAULT,
+    mode: str = ALL_STAGES,
     pace: bool = False,
     sample_rate: int | None = None,
     threads: int = 1,
@@ -40,8 +44,10 @@ def live(
     Args:
         source: a recording, ``-`` or ``mic``. output: a file, ``-`` or ``speaker``.
         voice: a recording of who shall speak; the speaker's own voice if not given.
-        precision: of the weights, see ``StreamingCodec``; on a GPU the codec works as loaded.
+        precision: of the weights, see ``StreamingCodec``; on a GPU the codec works as loaded, and
+            so does a P2PSynCodec.
         loss, burst, seed: of the channel, see ``LossyChannel``.
+        mode: how a P2PSynCodec decodes, as in its ``decode``.
 
     Ctrl-C ends a session as the end of its input does.
 
@@ -51,17 +57,18 @@ def live(
     if output not in (PIPE, SPEAKER) and Path(output).exists() and not force:
         raise SecoustiError(f"{output} exists; use --force to overwrite it")
     torch.set_num_threads(threads)
-    codec = load(model, device)
-    if not isinstance(codec, SecoustiCodec):
-        raise SecoustiError(f"the model {model!r} is not a SecoustiCodec, which live needs")
-    speaker = None if voice is None else codec.encode(voice).paralinguistic
-    if codec.device.type == "cpu":
-        codec = codec.for_streaming(precision)
-    elif precision != "float32":
-        raise SecoustiError(f"--precision {precision} is for the CPU, not {codec.device.type}")
+    loaded = load(model, device)
+    if not speaks_live(loaded, mode):
+        plain = isinstance(loaded, P2PSynCodec) and loaded.streams("plain")
+        raise SecoustiError(
+            f"the model {model!r} decodes from what follows, so it does not work live: use "
+            + ("--mode plain, or secousti roundtrip" if plain else "secousti roundtrip")
+        )
+    speaker = _speaker(loaded, voice)
+    codec = _packed(loaded, precision)
     block = codec.frame_size / codec.sample_rate
     chunks, rate = open_source(source, block, codec.sample_rate, pace)
-    last = Summary(codec.latency / codec.sample_rate)
+    last = Summary(live_latency(codec))
 
     def seen(summary: Summary) -> None:
         nonlocal last
@@ -79,6 +86,7 @@ def live(
         burst=burst,
         seed=seed,
         concealment=concealment,
+        mode=mode,
         watch=seen,
     )
     with open_sink(output, sample_rate or codec.sample_rate) as play:
@@ -88,3 +96,24 @@ def live(
         except KeyboardInterrupt:
             pass
     return last
+
+
+def _speaker(codec: Codec, voice: str | None) -> Tensor | None:
+    """float32 [1, 64] of the recording ``voice``."""
+    if voice is None:
+        return None
+    if not isinstance(codec, SecoustiCodec):
+        raise SecoustiError(f"--voice needs a SecoustiCodec; {codec.model_id!r} sends no voice")
+    return codec.encode(voice).paralinguistic
+
+
+def _packed(codec: Codec, precision: Precision) -> Codec:
+    """The codec rebuilt for one core, if there is a way."""
+    if isinstance(codec, SecoustiCodec) and codec.device.type == "cpu":
+        return codec.for_streaming(precision)
+    if precision != "float32":
+        raise SecoustiError(
+            f"--precision {precision} is for a SecoustiCodec on the CPU; {codec.model_id!r} is a "
+            f"{type(codec).__name__} on {codec.device.type}"
+        )
+    return codec

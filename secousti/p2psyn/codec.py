@@ -18,6 +18,7 @@ from secousti.encoded import Encoded
 from secousti.errors import SecoustiError
 from secousti.hub.weights import HubMixin
 from secousti.p2psyn.config import P2PSynConfig
+from secousti.p2psyn.modes import predicts
 from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.teacher import Teacher, token_mask, tokens_for
 from secousti.streaming.chunks import in_chunks
@@ -70,8 +71,17 @@ class P2PSynCodec(HubMixin, nn.Module):
 
     @property
     def causal(self) -> bool:
-        """Whether the codec can stream: neither backbone nor pseudo VQs hear later audio."""
-        return self.config.backbone.causal and self.config.pseudo.causal
+        """Whether all of it can stream: neither backbone nor pseudo VQs hear later audio."""
+        return self.streams("all")
+
+    def streams(self, mode: str | Sequence[str] = "all") -> bool:
+        """Whether tokens can be decoded as they come; ``plain`` needs a causal backbone only.
+
+        Raises:
+            SecoustiError: an unknown mode.
+        """
+        asked = predicts(mode, self.config.quantizer.pseudo_stages)
+        return self.config.backbone.causal and (self.config.pseudo.causal or not asked)
 
     @property
     def delay(self) -> int:
@@ -128,7 +138,9 @@ class P2PSynCodec(HubMixin, nn.Module):
             return self._tokenize(audio, lengths, count)
 
         return Encoded(
-            codes=self._by_row(tokenize, audio[:, None], tokens, self.frame_size),
+            codes=self._by_row(
+                tokenize, audio[:, None], tokens, self.frame_size, self.config.backbone.causal
+            ),
             lengths=tokens,
             num_samples=num_samples,
             sample_rate=self.sample_rate,
@@ -155,13 +167,13 @@ class P2PSynCodec(HubMixin, nn.Module):
         Raises:
             SecoustiError: codes of another shape or outside the codebook, or an unknown mode.
         """
-        codes = self.check_codes(encoded.codes.to(self.device))
+        codes, whole = self.check_codes(encoded.codes.to(self.device)), self.streams(mode)
 
         def spectrum(codes: Tensor, lengths: Tensor | None) -> Tensor:
             return self._synthesize(codes, lengths, mode, generator, temperature)
 
         lengths = encoded.lengths.to(self.device)
-        audio = self.teacher.to_audio(self._by_row(spectrum, codes, lengths, 1))[:, 0]
+        audio = self.teacher.to_audio(self._by_row(spectrum, codes, lengths, 1, whole))[:, 0]
         resampler = SincResampler(self.sample_rate, sample_rate or self.sample_rate)
         rows = [
             resampler(_exactly(row.float().clamp(-1, 1), int(n)))
@@ -268,13 +280,14 @@ class P2PSynCodec(HubMixin, nn.Module):
         x: Tensor,
         lengths: Tensor,
         unit: int,
+        whole: bool,
     ) -> Tensor:
         """``work`` on [B, C, unit * L]: the batch at once, or long rows one by one in pieces.
 
-        Whether a row is cut depends on its own length alone. Causal codecs bound their memory
-        themselves.
+        Whether a row is cut depends on its own length alone. Nothing is cut if ``whole``: causal
+        work bounds its memory itself.
         """
-        if self.causal or int(lengths.max()) <= _PIECE:
+        if whole or int(lengths.max()) <= _PIECE:
             padded = not bool((lengths == lengths.max()).all())
             return work(x, lengths if padded else None)
         rows = []

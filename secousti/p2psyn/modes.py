@@ -41,6 +41,15 @@ def stage_modes(mode: str | Sequence[str], stages: int) -> list[str]:
     return names
 
 
+def predicts(mode: str | Sequence[str], stages: int) -> bool:
+    """Whether a mode asks any pseudo VQ for its prediction.
+
+    Raises:
+        SecoustiError: as ``stage_modes``.
+    """
+    return any(name in PREDICTED for name in stage_modes(mode, stages))
+
+
 def choose(
     mode: str,
     vectors: Tensor,

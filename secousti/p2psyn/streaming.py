@@ -14,6 +14,7 @@ from secousti.audio.io import check_audio
 from secousti.audio.resample import ResampleStream, SincResampler
 from secousti.errors import SecoustiError
 from secousti.p2psyn.teacher import tokens_for
+from secousti.streaming.concealment import DEFAULT, Concealer, Strategy
 from secousti.streaming.rows import join_rows, split_rows, step_rows
 from secousti.streaming.state import State, reset_rows, substate, take_rows
 
@@ -129,9 +130,11 @@ class P2PSynStreamDecoder:
     Args:
         sample_rate: Hz of the audio returned; the codec's own if not given.
         mode: as in ``decode``, except ``oracle``.
+        concealment: what is heard for tokens that are ``LOST`` (-1). Entries of a learned
+            codebook have no neighbours, so the default repeats the last one that arrived.
 
     Raises:
-        SecoustiError: the codec is not causal.
+        SecoustiError: the codec is not causal, or ``mode`` asks pseudo VQs that are not.
     """
 
     def __init__(
@@ -140,9 +143,15 @@ class P2PSynStreamDecoder:
         batch_size: int = 1,
         sample_rate: int | None = None,
         mode: str | Sequence[str] = "all",
+        concealment: Strategy = DEFAULT,
     ) -> None:
-        if not codec.causal:
+        if not codec.config.backbone.causal:
             raise SecoustiError(f"{codec.model_id!r} is not causal: it cannot decode a stream")
+        if not codec.streams(mode):
+            raise SecoustiError(
+                f"the pseudo VQs of {codec.model_id!r} hear later tokens, so they decode no "
+                "stream: use mode 'plain', or the whole recording"
+            )
         self.codec = codec.eval()
         self.batch_size, self.mode = batch_size, mode
         self.sample_rate = sample_rate or codec.sample_rate
@@ -156,10 +165,13 @@ class P2PSynStreamDecoder:
             "decoder": codec.teacher.decoder.init_state(*start),
             "imdct": codec.teacher.imdct.init_state(*start),
         }
+        self._concealers = [Concealer(codec, concealment) for _ in range(batch_size)]
         self._lag = [codec.delay] * batch_size  # samples still to drop at the start
 
     def push(self, codes: np.ndarray | Tensor) -> Tensor:
         """Tokens int64 [L], [B, L] or [B, 1, L] -> audio float32 [B, 1, N].
+
+        A token that never arrived is ``LOST`` (-1); it is concealed and takes its time.
 
         Raises:
             SecoustiError: wrong shape, tokens outside the codebook, or streams out of step.
@@ -174,6 +186,7 @@ class P2PSynStreamDecoder:
         """Tokens [L_i] per stream (``None`` for none) -> audio [N_i] per stream."""
         none = torch.zeros(0, dtype=torch.int64)
         rows = [none if c is None else torch.as_tensor(c).reshape(-1) for c in codes]
+        rows = [c.fill(row) for c, row in zip(self._concealers, rows, strict=True)]
         for row in rows:
             self.codec.check_codes(row[None, None])
         pending = [row[None].to(self.codec.device) for row in rows]
@@ -203,6 +216,7 @@ class P2PSynStreamDecoder:
         self._state = reset_rows(self._state, torch.tensor(chosen, device=self.codec.device))
         for i in chosen:
             self._resample[i].reset()
+            self._concealers[i].reset()
             self._lag[i] = self.codec.delay
 
     def _step(self, codes: Tensor, state: State, rows: Tensor) -> tuple[Tensor, State]:

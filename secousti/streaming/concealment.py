@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from secousti.errors import SecoustiError
 from secousti.semantic.fsq import FSQ
-from secousti.semantic.quantizer import Quantizer
 
 LOST = -1  # stands for a missing token in the codes given to a StreamDecoder
 
 Strategy = Literal["repeat", "fade", "mask", "interpolate"]
 DEFAULT: Strategy = "interpolate"
 STRATEGIES: tuple[Strategy, ...] = ("repeat", "fade", "mask", "interpolate")
+
+
+class HasCodebook(Protocol):
+    """A quantizer, or a codec whose quantizer has no digits."""
+
+    codebook_size: int
 
 
 class Concealer:
@@ -33,7 +38,7 @@ class Concealer:
     window of true tokens has followed, the state is what it would have been.
     """
 
-    def __init__(self, quantizer: Quantizer, strategy: Strategy) -> None:
+    def __init__(self, quantizer: HasCodebook, strategy: Strategy) -> None:
         self._quantizer = quantizer
         self.switch(strategy)
         self.reset()

@@ -14,6 +14,8 @@ import torch
 from secousti import SecoustiError
 from secousti.live import run
 from secousti.live.session import live
+from tests.p2psyn.toy import half_causal_codec
+from tests.p2psyn.toy import toy_codec as toy_p2psyn
 from tests.toy import AUDIO_TOLERANCE, toy_codec, toy_speech
 
 
@@ -86,6 +88,43 @@ def test_pipe_to_pipe(model, recording) -> None:
     assert rate == 22050
     assert len(sound) >= 2 * 22050 - 1024
     assert b"bit/s" in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["all", "plain"])
+def test_p2psyn_works_live(mode: str, recording, tmp_path) -> None:
+    """Its tokens, its sound and its latency; no voice is sent."""
+    codec = toy_p2psyn(True, lookahead=1) if mode == "all" else half_causal_codec()
+    model, out = codec.save_pretrained(tmp_path / "p2p"), tmp_path / "heard.wav"
+    summary = live(str(recording), str(out), model=str(model), mode=mode)
+    encoded = codec.encode(str(recording))
+    want = codec.decode(encoded, mode=mode)[0, 0].numpy()
+    heard, rate = soundfile.read(out, dtype="float32")
+    assert rate == 16000
+    np.testing.assert_allclose(heard[: len(want)], want, atol=1e-4)
+    assert summary.tokens == encoded.codes.shape[-1]
+    assert summary.voice_bits == 0
+    ahead = codec.config.pseudo.lookahead
+    assert summary.algorithmic_latency == pytest.approx(0.02 + 0.0025 + 0.02 * ahead)
+    lossy = live(str(recording), str(out), model=str(model), mode=mode, loss=0.2, force=True)
+    assert 5 < lossy.lost < 40
+
+
+def test_what_p2psyn_cannot_do_live_is_one_sentence(recording, tmp_path) -> None:
+    folders = {
+        "causal": toy_p2psyn(True).save_pretrained(tmp_path / "causal"),
+        "half": half_causal_codec().save_pretrained(tmp_path / "half"),
+        "whole": toy_p2psyn().save_pretrained(tmp_path / "whole"),
+    }
+    for name, options, message in (
+        ("causal", {"voice": str(recording)}, "--voice needs a SecoustiCodec"),
+        ("causal", {"precision": "int8"}, "is a P2PSynCodec on cpu"),
+        ("causal", {"concealment": "fade"}, "use 'repeat'"),
+        ("causal", {"mode": "best"}, "unknown decode mode 'best'"),
+        ("half", {}, "use --mode plain, or secousti roundtrip"),
+        ("whole", {"mode": "plain"}, "does not work live: use secousti roundtrip"),
+    ):
+        with pytest.raises(SecoustiError, match=message):
+            live(str(recording), str(tmp_path / "x.wav"), model=str(folders[name]), **options)
 
 
 def test_no_microphone_is_one_sentence(model) -> None:

@@ -13,7 +13,7 @@ from secousti.p2psyn import codec as codec_module
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.p2psyn.modes import STAGE_MODES
 from secousti.p2psyn.rvq import lookup
-from tests.p2psyn.toy import tiny_causal_config, toy_codec
+from tests.p2psyn.toy import half_causal_codec, tiny_causal_config, toy_codec
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -164,6 +164,19 @@ def test_causal_pseudo_vqs_work_in_chunks(
     want = codec.decode(encoded, mode=mode)
     monkeypatch.setattr(codec_module, "_CHUNK", 13)
     torch.testing.assert_close(codec.decode(encoded, mode=mode), want, atol=1e-5, rtol=1e-4)
+
+
+def test_causal_work_is_not_cut_whatever_the_pseudo_vqs_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codec = half_causal_codec()
+    audio = torch.randn(40 * 320) * 0.1
+    want = codec.encode(audio)
+    plain = codec.decode(want, mode="plain")
+    monkeypatch.setattr(codec_module, "_PIECE", 20)
+    monkeypatch.setattr(codec_module, "_CONTEXT", 0)  # a cut would be heard
+    assert torch.equal(codec.encode(audio).codes, want.codes)
+    assert torch.equal(codec.decode(want, mode="plain"), plain)
 
 
 def test_other_rates_and_shapes(speech: torch.Tensor) -> None:

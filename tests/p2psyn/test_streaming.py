@@ -7,7 +7,8 @@ import torch
 
 from secousti import SecoustiError
 from secousti.p2psyn.streaming import P2PSynStreamDecoder, P2PSynStreamEncoder
-from tests.p2psyn.toy import toy_codec
+from secousti.streaming.concealment import LOST
+from tests.p2psyn.toy import half_causal_codec, toy_codec
 
 
 @pytest.mark.parametrize("chunk", [37, 320, 1000, 32000])
@@ -93,6 +94,42 @@ def test_encoder_rows_and_other_rates(speech: torch.Tensor) -> None:
     got[0].append(stream.flush_rows([0])[0])
     for tokens, wanted in zip(got, want, strict=True):
         assert torch.equal(torch.cat(tokens), wanted)
+
+
+def test_the_plain_path_streams_without_its_pseudo_vqs(speech: torch.Tensor) -> None:
+    """Non-causal pseudo VQs stand in the way of those modes only that ask them."""
+    codec = half_causal_codec()
+    assert not codec.causal
+    assert codec.latency is None
+    encoder = P2PSynStreamEncoder(codec)
+    parts = [encoder.push(piece) for piece in speech.split(777)]
+    encoded = codec.encode(speech)
+    assert torch.equal(torch.cat([*parts, encoder.flush()], dim=-1), encoded.codes)
+    for mode in ("plain", "zeros"):
+        assert codec.streams(mode)
+        want = codec.decode(encoded, mode=mode)
+        stream = P2PSynStreamDecoder(codec, mode=mode)
+        parts = [stream.push(piece) for piece in encoded.codes.split(7, dim=-1)]
+        heard = torch.cat([*parts, stream.flush()], dim=-1)[..., : want.shape[-1]]
+        torch.testing.assert_close(heard, want, atol=1e-5, rtol=1e-4)
+    for refused in ("all", "expected", ["drop", "sample"]):
+        with pytest.raises(SecoustiError, match=r"pseudo VQs of .* mode 'plain'"):
+            P2PSynStreamDecoder(codec, mode=refused)
+
+
+def test_lost_tokens_are_the_last_that_arrived(speech: torch.Tensor) -> None:
+    codec = toy_codec(causal=True)
+    codes = codec.encode(speech).codes[0, 0]
+    gappy, repaired = codes.clone(), codes.clone()
+    gappy[[5, 20, 21, 22]] = LOST
+    repaired[5], repaired[20:23] = codes[4], codes[19]
+    stream = P2PSynStreamDecoder(codec)
+    parts = [stream.push(piece) for piece in gappy.split(3)]
+    heard = torch.cat([*parts, stream.flush()], dim=-1)
+    want = torch.cat([stream.push(repaired), stream.flush()], dim=-1)
+    torch.testing.assert_close(heard, want, atol=1e-5, rtol=1e-4)
+    with pytest.raises(SecoustiError, match="needs an FSQ codec"):
+        P2PSynStreamDecoder(codec, concealment="fade")
 
 
 def test_a_non_causal_codec_does_not_stream() -> None:

@@ -49,8 +49,17 @@ def tiny_causal_config(lookahead: int = 0) -> P2PSynConfig:
 
 
 def toy_codec(causal: bool = False, lookahead: int = 0, seed: int = 0) -> P2PSynCodec:
+    return as_trained(tiny_causal_config(lookahead) if causal else tiny_config(), seed)
+
+
+def half_causal_codec() -> P2PSynCodec:
+    """A causal backbone whose pseudo VQs hear later tokens: only the plain path streams."""
+    return as_trained(replace(tiny_causal_config(), pseudo=tiny_config().pseudo))
+
+
+def as_trained(config: P2PSynConfig, seed: int = 0) -> P2PSynCodec:
     torch.manual_seed(seed)
-    codec = P2PSynCodec(tiny_causal_config(lookahead) if causal else tiny_config())
+    codec = P2PSynCodec(config)
     shaken(codec, seed)
     with torch.no_grad():  # codebooks at the scale of the latents, so that all stages matter
         audio = torch.randn(1, 1, 64 * codec.frame_size - codec.hop_length) * 0.1
