@@ -116,7 +116,11 @@ def _text(path: Path) -> str | None:
 
 def _manifest(path: Path, config: DataConfig) -> Iterator[Utterance]:
     """JSON Lines with ``audio`` and, where known, speaker, language, text, emotion, phones."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise SecoustiError(f"{path} is no manifest: name one, or a folder of audio") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

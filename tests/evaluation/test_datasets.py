@@ -74,3 +74,6 @@ def test_what_is_missing_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Monke
     touch(tmp_path / "bad.jsonl", '{"audio": "a.wav"}\n{"text": 1}\n')
     with pytest.raises(SecoustiError, match=r"bad\.jsonl, line 2"):
         load_dataset(DataConfig(str(tmp_path / "bad.jsonl")))
+    (tmp_path / "sound.wav").write_bytes(b"RIFF\xa2\xd4")
+    with pytest.raises(SecoustiError, match=r"sound\.wav is no manifest"):
+        load_dataset(DataConfig(str(tmp_path / "sound.wav")))

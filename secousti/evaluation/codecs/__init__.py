@@ -63,7 +63,8 @@ def codec_class(name: str) -> type[Codec]:
 
 
 def make_codec(name: str, device: str = "cpu", label: str = "", **options: Any) -> Codec:
-    """Build a codec by name. A name that is not in ``CODECS`` is one of our models.
+    """Build a codec by name. A name that is not in ``CODECS`` is one of our models, and takes the
+    options of ``secousti``.
 
     Args:
         label: what the report calls it; ``name`` if not given.
@@ -73,9 +74,7 @@ def make_codec(name: str, device: str = "cpu", label: str = "", **options: Any) 
         SecoustiError: an unknown option.
     """
     if name not in CODECS:
-        if options:
-            raise SecoustiError(f"the model '{name}' takes no options: use secousti:model={name}")
-        return make_codec("secousti", device, label or name, model=name)
+        return make_codec("secousti", device, label or name, **{"model": name, **options})
     kind = codec_class(name)
     known = {field.name for field in fields(kind)} - {"name", "device"}
     if unknown := set(options) - known:

@@ -16,6 +16,7 @@ from secousti.evaluation.codecs.base import Codec, CodecInfo, Coded, TokenCodec
 from secousti.evaluation.codecs.packages import as_streams, count_parameters
 from secousti.evaluation.external import import_from, local_path
 from secousti.evaluation.tokens import Codes
+from secousti.hub.resolve import bundled_models
 
 
 @dataclass
@@ -253,9 +254,12 @@ class MdctCodec(Codec):
 
     def check(self) -> None:
         hint = "the P2PSynCodec model whose teacher it is: --codec mdctcodec:model=FOLDER"
-        local_path(self.model, "MDCTCodec", hint)
+        if self.model not in bundled_models():
+            local_path(self.model, "MDCTCodec", hint)
 
     def info(self) -> CodecInfo:
+        from secousti.hub.weights import hash_of
+
         codec = self._codec
         stages = codec.config.quantizer.pseudo_stages + 1
         return CodecInfo(
@@ -266,7 +270,7 @@ class MdctCodec(Codec):
             codebook_sizes=(codec.codebook_size,) * stages,
             parameters=count_parameters(codec.teacher),
             causal=codec.config.backbone.causal,
-            version=f"weights {codec.weight_hash[:12]}",
+            version=f"weights {hash_of(codec.teacher)[:12]}",
         )
 
     def code(self, audio: Any) -> Coded:

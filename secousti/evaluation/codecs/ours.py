@@ -21,7 +21,8 @@ class Secousti(Codec):
     """SecoustiCodec or P2PSynCodec by name, folder or Hub id.
 
     Attributes:
-        mode: how a P2PSynCodec decodes: ``all``, or ``plain`` without its pseudo VQs.
+        mode: how a P2PSynCodec decodes: ``all``, ``plain`` without its pseudo VQs, ``random``, or
+            another of ``secousti.p2psyn.modes``.
     """
 
     model: str = "mini-21hz"
@@ -38,19 +39,30 @@ class Secousti(Codec):
         """The model itself."""
         return self._codec
 
+    @cached_property
+    def _hash(self) -> str:
+        """Of everything that is heard: a P2PSynCodec's own hash names its tokens only."""
+        from secousti.hub.weights import hash_of
+
+        return hash_of(self._codec)
+
     def check(self) -> None:
+        from secousti.files.sessions import check_mode
         from secousti.hub.resolve import resolve
 
         try:
             resolve(self.model)
         except SecoustiError as error:
             raise SecoustiError(f"no codec and no model is called so; {error}") from error
+        check_mode(self._codec, self.mode)
         self.info()
 
     def versions(self) -> str:
-        return f"weights {self._codec.weight_hash[:12]}, secousti {__version__}"
+        return f"weights {self._hash[:12]}, secousti {__version__}"
 
     def info(self) -> CodecInfo:
+        from secousti.files.sessions import speaks_live
+
         codec = self._codec
         return CodecInfo(
             name=self.name,
@@ -58,8 +70,8 @@ class Secousti(Codec):
             sample_rate=codec.sample_rate,
             frame_rate=codec.frame_rate,
             codebook_sizes=(codec.codebook_size,) * codec.num_codebooks,
-            parameters=sum(parameter.numel() for parameter in codec.parameters()),
-            causal=is_causal(codec),
+            parameters=_parameters(codec, self.mode),
+            causal=speaks_live(codec, self.mode),
             latency_ms=None if codec.latency is None else 1000 * codec.latency / codec.sample_rate,
             version=self.versions(),
         )
@@ -113,11 +125,12 @@ def streams(encoded: Any) -> list[Codes]:
     return list(encoded.codes[0, :, : int(encoded.lengths[0])].cpu().numpy())
 
 
-def is_causal(codec: Any) -> bool:
-    """Whether one of our codecs can stream."""
-    if hasattr(codec, "causal"):
-        return bool(codec.causal)
-    return bool(codec.config.seanet.causal and codec.config.transformer.causal)
+def _parameters(codec: Any, mode: str) -> int:
+    """Of the networks that run: without pseudo VQs that nobody asks."""
+    from secousti.p2psyn.modes import predicts
+
+    plain = codec.kind == "p2psyn" and not predicts(mode, codec.config.quantizer.pseudo_stages)
+    return sum(parameter.numel() for parameter in (codec.teacher if plain else codec).parameters())
 
 
 @dataclass
