@@ -1,48 +1,113 @@
-"""Join a trained codec and a trained vocoder into one model in half precision.
+"""Turn what a run trained into a model in half precision, with its card.
 
     python -m train.pack runs/mini-21hz/checkpoints/last/codec runs/vocoder-mini/vocoder \
         -o secousti/hub/bundled/mini-21hz --about configs/cards/mini-21hz.md
+    python -m train.pack runs/p2psyn_mini/pseudo/best \
+        -o secousti/hub/bundled/p2psyn-mini-16k --about configs/cards/p2psyn-mini-16k.md
 
-Writes config.json, model.safetensors (float16) and README.md, the model card: what the model is,
-``results.json`` if the folder has one, and what ``--about`` says of its training and use.
+A SecoustiCodec is joined with a vocoder that was trained apart; a P2PSynCodec has none. Writes
+config.json, model.safetensors (float16: these weights are the model from then on, tokens are what
+they say) and README.md, the model card: what the model is, ``results.json`` if the folder has one,
+and what ``--about`` says of its training and use. ``--report`` makes ``results.json`` from the
+report folder of a ``secousti eval`` of the packed model; the rest comes out as it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from secousti.atomic import replacing
 from secousti.codec import SecoustiCodec
 from secousti.config import to_dict
 from secousti.errors import SecoustiError
 from secousti.hub.card import RESULTS_NAME, model_card
+from secousti.hub.load import load_codec
 from secousti.hub.weights import load_strictly
+from secousti.p2psyn.codec import P2PSynCodec
 from secousti.vocoder.files import load_vocoder
 
 
-def pack(codec_folder: Path, vocoder_folder: Path, output: Path, name: str) -> SecoustiCodec:
-    """The codec of one folder speaking through the vocoder of the other, saved to ``output``.
+def pack(
+    codec_folder: Path, vocoder_folder: Path | None, output: Path, name: str
+) -> SecoustiCodec | P2PSynCodec:
+    """The codec of one folder, speaking through the vocoder of the other, saved to ``output``.
 
     Raises:
-        SecoustiError: the two were made for different mel frames.
+        SecoustiError: the two were made for different mel frames, a vocoder is missing or of no
+            use, or float16 cannot hold the weights.
     """
-    codec = SecoustiCodec.from_pretrained(codec_folder)
+    codec = load_codec(codec_folder)
+    if isinstance(codec, SecoustiCodec):
+        codec = _speaking(codec, codec_folder, vocoder_folder)
+    elif vocoder_folder is not None:
+        raise SecoustiError(f"{codec_folder} holds a P2PSynCodec, which needs no vocoder")
+    codec.model_id = name
+    codec.save_pretrained(output, dtype=torch.float16)
+    return load_codec(output)
+
+
+def _speaking(
+    codec: SecoustiCodec, codec_folder: Path, vocoder_folder: Path | None
+) -> SecoustiCodec:
+    """``codec`` with the vocoder of a folder."""
+    if vocoder_folder is None:
+        raise SecoustiError(f"{codec_folder} holds a SecoustiCodec: name its vocoder's folder too")
     vocoder, config = load_vocoder(vocoder_folder)
     if to_dict(vocoder.mel) != to_dict(codec.config.mel):
         raise SecoustiError(f"{codec_folder} and {vocoder_folder} use different mel frames")
     whole = SecoustiCodec(replace(codec.config, vocoder=config))
     tensors = {k: v for k, v in codec.state_dict().items() if not k.startswith("vocoder.")}
     tensors |= {f"vocoder.{k}": v for k, v in vocoder.state_dict().items()}
-    load_strictly(whole, tensors, str(output))
-    whole.model_id = name
-    whole.save_pretrained(output, dtype=torch.float16)
-    return SecoustiCodec.from_pretrained(output)
+    load_strictly(whole, tensors, str(codec_folder))
+    return whole
 
 
-def write_card(codec: SecoustiCodec, folder: Path, about: Path | None) -> None:
+def results(report: Path, name: str) -> dict[str, Any]:
+    """What ``results.json`` says: the rows of the model ``name`` in a report of ``secousti eval``.
+
+    A row of the model with options (``p2psyn-mini-16k-plain``) is a set of its own.
+
+    Raises:
+        SecoustiError: no report, or none of this model.
+    """
+    path = report / "report.json"
+    if not path.is_file():
+        raise SecoustiError(f"there is no {path}: make it with secousti eval SUITE -o {report}")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    data = f"{document['utterances']} recordings of {document['speakers']} speakers"
+    rows = {row["info"]["name"]: row for row in document["codecs"]}
+    sets = {
+        data + (f" ({row_name})" if row_name != name else ""): _figures(row, document["columns"])
+        for row_name, row in rows.items()
+        if row_name == name or row_name.startswith(f"{name}-")
+    }
+    if not sets:
+        raise SecoustiError(f"{path} has no row of {name!r}; it has {', '.join(rows)}")
+    return {"results": sets}
+
+
+def _figures(row: dict[str, Any], columns: list[dict[str, str]]) -> dict[str, float]:
+    """Means of the metrics and statistics of the tokens, to four digits."""
+    figures = {}
+    for column in columns:
+        unit = f" ({column['unit']})" if column["unit"] else ""
+        mean = row["estimates"].get(column["name"], {}).get("mean")
+        if mean is not None:
+            figures[f"{column['label']}{unit}"] = mean
+    for tokens in row["tokens"]:
+        figures[f"utilisation, {tokens['tokens']:,} tokens (%)"] = 100 * tokens["utilisation"]
+        figures["perplexity"] = tokens["perplexity"]
+    return {label: float(f"{value:.4g}") for label, value in figures.items()}
+
+
+def write_card(codec: SecoustiCodec | P2PSynCodec, folder: Path, about: Path | None) -> None:
     """README.md of a packed model."""
     text = model_card(codec, folder / RESULTS_NAME)
     if about is not None:
@@ -55,12 +120,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("codec", type=Path, help="a codec's folder")
-    parser.add_argument("vocoder", type=Path, help="a vocoder's folder")
+    parser.add_argument("vocoder", type=Path, nargs="?", help="a vocoder's, for a SecoustiCodec")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the model's folder")
     parser.add_argument("--name", help="the model's name; the output folder's if not given")
     parser.add_argument("--about", type=Path, help="Markdown that ends the model card")
+    parser.add_argument("--report", type=Path, help="a report of the model, for its results.json")
     args = parser.parse_args()
+    try:
+        _run(args)
+    except SecoustiError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _run(args: argparse.Namespace) -> None:
     packed = pack(args.codec, args.vocoder, args.output, args.name or args.output.name)
+    if args.report is not None:
+        text = json.dumps(results(args.report, packed.model_id), indent=2) + "\n"
+        with replacing(args.output / RESULTS_NAME) as path:
+            path.write_text(text, encoding="utf-8")
     write_card(packed, args.output, args.about)
     size = (args.output / "model.safetensors").stat().st_size
     print(f"{packed.model_id}: {size / 1e6:.1f} MB, weight hash {packed.weight_hash}")
