@@ -4,8 +4,9 @@
 
 The live path (``secousti.live.run``: encode, decode, vocoder, one token at a time) with full-size
 models at random weights (speed does not depend on them), one thread, candidates in turn, each in
-its own process. What is counted begins when every attention window is full. Beside it, where its
-package is there, Mimi with random weights: ``pip install --no-deps moshi sphn sentencepiece``.
+its own process. What is counted begins when every attention window is full. Beside it the same
+codec's exported graphs in onnxruntime (extra: export) and, where its package is there, Mimi with
+random weights: ``pip install --no-deps moshi sphn sentencepiece``.
 
 A path holds real time if 95 of 100 tokens are computed within the time a token lasts.
 """
@@ -31,8 +32,10 @@ REPOSITORY = Path(__file__).parents[1]
 SPEECH = REPOSITORY / "examples" / "speech.wav"
 VOCODER = REPOSITORY / "configs" / "vocoder" / "causal_istft.yaml"
 PRECISIONS = ("float32", "float16", "int8")
+GRAPHS = {"ONNX": False, "ONNX int8": True}
 CANDIDATES = [
     *(f"secousti_{rate}/{precision}" for rate in ("21hz", "86hz") for precision in PRECISIONS),
+    *(f"secousti_{rate}/{how}" for rate in ("21hz", "86hz") for how in GRAPHS),
     "secousti_21hz/not packed",
     "secousti_86hz/not packed",
     "secousti_21hz/not packed, HiFT",
@@ -141,6 +144,38 @@ def _timed(items: Iterator) -> Iterator[tuple]:
         yield item, time.process_time() - start
 
 
+def graphs(name: str, int8: bool) -> Result:
+    """The three exported graphs in onnxruntime, token by token."""
+    from secousti.export import export
+    from secousti.export.graphs import step_graphs
+    from secousti.export.runtime import open_steps
+
+    codec = full_size(name, hift=False).float()
+    with tempfile.TemporaryDirectory() as folder:
+        export(codec, folder, int8=int8)
+        if not int8:
+            codec.prepare()
+        steps = open_steps(Path(folder), step_graphs(codec, True), "onnx")
+        result = Result(1e3 / codec.frame_rate, [], [], [], [])
+        counted = COUNTED // 3
+        rng = np.random.default_rng(0)
+        voice = np.zeros((1, codec.config.paralinguistic.hidden_size), np.float32)
+        for _ in range(codec.config.transformer.context + counted):
+            wav = 0.1 * rng.standard_normal((1, codec.frame_size), np.float32)
+            cpu, times = time.process_time(), [time.perf_counter()]
+            codes = steps["encoder"](wav)
+            times.append(time.perf_counter())
+            mel = steps["decoder"](codes, voice)
+            times.append(time.perf_counter())
+            steps["vocoder"](mel)
+            times.append(time.perf_counter())
+            parts = (result.encode, result.decode, result.vocoder)
+            for part, seconds in zip(parts, np.diff(times), strict=True):
+                part.append(1e3 * float(seconds))
+            result.cpu.append(1e3 * (time.process_time() - cpu))
+    return _last(result, counted)
+
+
 def mimi() -> Result:
     """moshi's Mimi, 8 codebooks, frame by frame."""
     os.environ["NO_TORCH_COMPILE"] = "1"
@@ -226,7 +261,10 @@ def main() -> None:
     torch.set_num_threads(1)
     if args.only:
         name, _, how = args.only.partition("/")
-        result = mimi() if name == "mimi" else ours(name, how, args.source, args.out)
+        if how in GRAPHS:
+            result = graphs(name, GRAPHS[how])
+        else:
+            result = mimi() if name == "mimi" else ours(name, how, args.source, args.out)
         print(json.dumps(asdict(result)))
         return
     if args.out:

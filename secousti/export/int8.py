@@ -58,6 +58,10 @@ class Int8Linear(nn.Module):
         """[..., in_features] -> [..., out_features]."""
         return F.linear(x, self.weight.to(x.dtype) * self.scale, self.bias)
 
+    def gelu(self, x: Tensor) -> Tensor:
+        """As ``Linear.gelu``."""
+        return F.gelu(self(x))
+
 
 def shrunk(module: M) -> M:
     """A copy of ``module`` in which the same matrices are ``Int8Linear``."""

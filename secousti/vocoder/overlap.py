@@ -127,7 +127,7 @@ class MagnitudeProjection(StreamingModule):
             spread = mel.clamp(max=_LOUDEST).exp() @ filters.T
             out = spread + 1e-6
             for _ in range(_FIT_STEPS):
-                found = ((out @ filters) @ filters.T).add_(1e-9)
+                found = (out @ filters) @ filters.T + 1e-9
                 out = out.mul_(spread).div_(found)
         return out
 

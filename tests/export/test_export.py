@@ -135,7 +135,8 @@ def test_eight_bits_are_stored_and_measured(
 
 def test_a_program_holds_its_own_weights_only(codec: SecoustiCodec, tmp_path: Path) -> None:
     done = export(codec, tmp_path, format="torch")
-    assert (done.agreement.equal, done.agreement.mel, done.agreement.audio) == (80, 0.0, 0.0)
+    assert (done.agreement.equal, done.agreement.mel) == (80, 0.0)
+    assert done.agreement.audio < 1e-6  # the vocoder itself goes through oneDNN
     program = torch.export.load(
         tmp_path / "vocoder.pt2", extra_files=(extra := {"secousti.json": ""})
     )
