@@ -11,6 +11,7 @@ Needs ``transformers`` for the reference; ``--no-reference`` leaves it out.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,21 +20,31 @@ import torch
 from measure import markdown, print_sample, publish, take_turns, timed
 
 SECONDS = 10.0
+ROOT = Path(__file__).parents[1]
 OFFLINE = [
     f"{model}/{what}"
-    for model in ("16k", "48k", "16k-causal")
+    for model in ("16k", "48k", "16k-causal", "16k-mini")
     for what in ("encode", "decode plain", "decode all")
 ]
-STEPS = [f"16k-causal/{what} step" for what in ("encode", "decode plain", "decode all")]
+STEPS = [
+    f"{model}/{what} step"
+    for model in ("16k-causal", "16k-mini")
+    for what in ("encode", "decode plain", "decode all")
+]
 REFERENCE = ["encodec/encode", "encodec/decode"]
 
 
 def build(name: str):  # type: ignore[no-untyped-def]
-    """The paper's sizes at 16 or 48 kHz, or their causal counterpart."""
+    """The paper's sizes at 16 or 48 kHz, their causal counterpart, or p2psyn-mini-16k's size."""
     from secousti.p2psyn.codec import P2PSynCodec
     from secousti.p2psyn.config import P2PSynConfig, causal_config
 
     torch.manual_seed(0)
+    if name.endswith("mini"):
+        sys.path.insert(0, str(ROOT))
+        from train.p2psyn.config import load
+
+        return P2PSynCodec(load(ROOT / "configs" / "p2psyn" / "mini_16k.yaml").codec).eval()
     config = replace(P2PSynConfig(), sample_rate=48000 if name.startswith("48k") else 16000)
     return P2PSynCodec(causal_config(config) if name.endswith("causal") else config).eval()
 
