@@ -136,9 +136,9 @@ def main() -> None:
 def _run(args: argparse.Namespace) -> None:
     packed = pack(args.codec, args.vocoder, args.output, args.name or args.output.name)
     if args.report is not None:
-        text = json.dumps(results(args.report, packed.model_id), indent=2) + "\n"
+        text = json.dumps(results(args.report, packed.model_id), indent=2, ensure_ascii=False)
         with replacing(args.output / RESULTS_NAME) as path:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text + "\n", encoding="utf-8")
     write_card(packed, args.output, args.about)
     size = (args.output / "model.safetensors").stat().st_size
     print(f"{packed.model_id}: {size / 1e6:.1f} MB, weight hash {packed.weight_hash}")
