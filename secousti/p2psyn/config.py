@@ -74,6 +74,8 @@ class PseudoConfig:
     short chunks. ``context``: how many tokens a query sees, itself included; ``None`` is all of
     them. ``rotary``: relative positions in the attention. ``lstm_channels``: per direction; a
     causal LSTM has one direction. ``lookahead``: later plain tokens a causal pseudo VQ waits for.
+    ``estimate``: what decode mode ``all`` adds for a stage, the vector of the likeliest token (the
+    paper, eq. 4) or the mean over all tokens, which is nearer where predictions are unsure.
     """
 
     channels: int = 256
@@ -90,6 +92,7 @@ class PseudoConfig:
     rotary: bool = False
     causal: bool = False
     lookahead: int = 0
+    estimate: Literal["argmax", "expected"] = "argmax"
 
     def __post_init__(self) -> None:
         if self.channels % self.heads or (self.channels // self.heads) % 2:

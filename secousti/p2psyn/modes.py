@@ -20,18 +20,19 @@ STAGE_MODES = {
     "unigram": "a token drawn by its frequency in the training set",
     "drop": "no vector at all",
 }
-_ALIASES = {"all": "argmax", "plain": "drop"}
+_ALIASES = ("all", "plain")
 PREDICTED = ("argmax", "expected", "sample")
 
 
-def stage_modes(mode: str | Sequence[str], stages: int) -> list[str]:
-    """One mode per pseudo stage from one name or a list; ``all`` is argmax, ``plain`` is drop.
+def stage_modes(mode: str | Sequence[str], stages: int, estimate: str = "argmax") -> list[str]:
+    """One mode per pseudo stage from one name or a list; ``all`` is ``estimate``, ``plain`` drop.
 
     Raises:
         SecoustiError: an unknown name or a list of another length.
     """
     names = [mode] * stages if isinstance(mode, str) else list(mode)
-    names = [_ALIASES.get(name, name) for name in names]
+    meanings = {"all": estimate, "plain": "drop"}
+    names = [meanings.get(name, name) for name in names]
     if len(names) != stages:
         raise SecoustiError(f"{len(names)} decode modes were given for {stages} pseudo stages")
     for name in names:

@@ -104,7 +104,7 @@ class PseudoQuantizer(nn.Module):
         Raises:
             SecoustiError: unknown mode, fewer stages than the mode needs.
         """
-        modes = stage_modes(mode, len(self.stages))
+        modes = stage_modes(mode, len(self.stages), self.config.estimate)
         given = len(vectors) - len(self.stages)
         if codes.shape[1] < given:
             raise SecoustiError(f"{given} stages of tokens are needed, found {codes.shape[1]}")

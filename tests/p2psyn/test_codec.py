@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_every_mode_is_repeatable_and_different(speech: torch.Tensor) -> None:
     assert torch.equal(sounds["drop"], codec.decode(encoded, mode="plain"))
     mixed = codec.decode(encoded, mode=["oracle", "drop"])
     assert not torch.allclose(mixed, sounds["oracle"], atol=1e-6)
+
+
+def test_what_all_stands_for_is_the_models_choice(speech: torch.Tensor) -> None:
+    codec = toy_codec()
+    encoded = codec.encode(speech)
+    expected = codec.decode(encoded, mode="expected")
+    assert not torch.equal(codec.decode(encoded), expected)
+    codec.pseudo.config = replace(codec.pseudo.config, estimate="expected")
+    assert torch.equal(codec.decode(encoded), expected)
 
 
 def test_plain_and_oracle_are_sums_of_code_vectors(speech: torch.Tensor) -> None:

@@ -134,8 +134,9 @@ class PseudoStage:
             figures[f"ce{n + 1}"] = float(loss.sum()) / tokens
             figures[f"accuracy{n + 1}"] = float(hits.sum()) / tokens
         target = lookup(self.vectors, codes)
-        predicted = lookup(self.vectors, pseudo.predict(codes, self.vectors, lengths))
-        plain = lookup(self.vectors[: self.given], codes[:, : self.given])
+        given = codes[:, : self.given]
+        predicted = pseudo(given, self.vectors, lengths=lengths)[0][..., pseudo.lookahead :]
+        plain = lookup(self.vectors[: self.given], given)
         for name, guess in (("latent_error", predicted), ("dropped_error", plain)):
             figures[name] = float(((guess - target).square().mean(1, keepdim=True) * mask).sum())
             figures[name] /= tokens

@@ -16,7 +16,7 @@ from secousti.evaluation.metrics.base import Score
 from secousti.p2psyn.analysis.classes import CLASSES, classify
 from secousti.p2psyn.codec import P2PSynCodec
 
-MODES = ("oracle", "all", "expected", "sample", "plain", "zeros", "unigram", "random")
+MODES = ("oracle", "all", "argmax", "expected", "sample", "plain", "zeros", "unigram", "random")
 Scores = dict[tuple[str, str], Score]  # (mode, metric)
 
 
