@@ -218,14 +218,20 @@ def journal_overhead(speed: float, shards: int = 2000) -> str:
 
 
 def memory(folder: Path, minutes: float) -> str:
-    """Peak memory of one worker for corpora of growing size."""
-    rows = []
-    for factor in (1, 2, 4):
-        path, seconds = manifest(factor * minutes, folder)
-        path.rename(folder / f"rows{factor}.jsonl")
-        found = alone(f"extract-voice/mini/rows{factor}", folder)
-        rows.append([f"{seconds / 60:.0f}", f"{found['peak']:.0f}"])
-    return markdown(["minutes of speech", "peak MiB"], rows)
+    """Peak memory of the mini model on the same recordings once, twice, ... eight times.
+
+    Other, longer recordings would show how long the longest one is, not how memory grows.
+    """
+    path, seconds = manifest(minutes, folder)
+    rows = read_lines(path)
+    table = []
+    for times in (1, 2, 4, 8):
+        again = [{**row, "id": f"{n}-{i}"} for n in range(times) for i, row in enumerate(rows)]
+        longer = folder / f"grown-{times}.jsonl"
+        longer.write_text("".join(json.dumps(row) + "\n" for row in again), encoding="utf-8")
+        found = alone(f"extract/mini/grown-{times}", folder)
+        table.append([f"{times * seconds / 60:.0f}", f"{found['peak']:.0f}"])
+    return markdown(["minutes of speech", "peak MiB"], table)
 
 
 def main() -> None:
@@ -234,7 +240,7 @@ def main() -> None:
     )
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=4.0)
-    parser.add_argument("--memory-minutes", type=float, default=15.0, help="smallest corpus")
+    parser.add_argument("--memory-minutes", type=float, default=30.0, help="smallest corpus")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--markdown", type=Path, help="also write the table there")
