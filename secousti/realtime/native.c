@@ -1,4 +1,5 @@
-/* One position of the causal transformer with int8 weights, on one thread (see native.py).
+/* The causal transformer, a position at a time, and the vocoder's backbone, a few frames at a time,
+   with int8 weights, on one thread (see native.py).
 
    The arithmetic is that of PyTorch's dynamic quantization: every input row gets an 8-bit scale,
    every output a weight scale, sums are exact in 32 bits. Only the reading of weights and of the
@@ -21,6 +22,14 @@ typedef struct {
     float epsilon1, epsilon2;
     matrix in, out, widen, narrow;
 } layer;
+
+typedef struct {
+    const float *kernel, *bias; /* depthwise: [taps, channels], oldest first; [channels] */
+    const float *gain, *shift;  /* of the normalisation */
+    const float *bias1, *bias2, *gamma;
+    float epsilon;
+    matrix widen, narrow;
+} block;
 
 typedef struct {
     float scale;
@@ -67,12 +76,6 @@ static void multiply(const matrix *m, const float *x, int rows, uint8_t *q, grid
                 out[k] = (float)(sums[k] - g.zero * m->sum[o + k]) * (g.scale * m->scale[o + k]);
         }
     }
-}
-
-/* scratch: rows grids, then rows * inputs bytes. */
-void secousti_linear(const matrix *m, const float *x, int rows, float *y, void *scratch) {
-    grid *grids = scratch;
-    multiply(m, x, rows, (uint8_t *)(grids + rows), grids, y);
 }
 
 static void normalise(const float *x, const float *gain, const float *bias, float epsilon, float *y,
@@ -174,5 +177,57 @@ void secousti_step(const layer *layers, int count, float *x, uint16_t *ring, con
         gelu(wide, p->widen.outputs);
         multiply(&p->narrow, wide, 1, q, &g, y);
         for (int i = 0; i < width; i++) x[i] += p->scale2[i] * y[i];
+    }
+}
+
+static void add_rows(float *y, const float *bias, int rows, int n) {
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < n; i++) y[(size_t)r * n + i] += bias[i];
+}
+
+/* y[rows, n] = depthwise convolution of memory older rows, then x's. */
+static void convolve(const block *p, const float *past, const float *x, int memory, int rows, float *y,
+                     int n) {
+    for (int r = 0; r < rows; r++) {
+        float *out = y + (size_t)r * n;
+        memcpy(out, p->bias, n * sizeof(float));
+        for (int k = 0; k <= memory; k++) {
+            const int from = r + k - memory;
+            const float *in = from < 0 ? past + (size_t)(memory + from) * n : x + (size_t)from * n;
+            const float *tap = p->kernel + (size_t)k * n;
+            for (int i = 0; i < n; i++) out[i] += tap[i] * in[i];
+        }
+    }
+}
+
+/* past[memory, n] becomes the last rows of itself and x. */
+static void remember(float *past, const float *x, int memory, int rows, int n) {
+    const int kept = memory > rows ? memory - rows : 0, new = memory - kept;
+    memmove(past, past + (size_t)(memory - kept) * n, (size_t)kept * n * sizeof(float));
+    memcpy(past + (size_t)kept * n, x + (size_t)(rows - new) * n, (size_t)new * n * sizeof(float));
+}
+
+/* x[rows, channels] through all blocks of a ConvNeXt, in place, as past[count, memory, channels].
+   scratch: rows * (2 channels + wide) floats, rows grids, rows * wide bytes. */
+void secousti_convnext(const block *blocks, int count, float *x, int rows, float *past, int memory,
+                       float *scratch) {
+    const int n = blocks->widen.inputs, wide = blocks->widen.outputs;
+    float *y = scratch, *normal = y + (size_t)rows * n, *hidden = normal + (size_t)rows * n;
+    grid *grids = (grid *)(hidden + (size_t)rows * wide);
+    uint8_t *q = (uint8_t *)(grids + rows);
+    for (int l = 0; l < count; l++) {
+        const block *p = blocks + l;
+        float *own = past + (size_t)l * memory * n;
+        convolve(p, own, x, memory, rows, y, n);
+        remember(own, x, memory, rows, n);
+        for (int r = 0; r < rows; r++)
+            normalise(y + (size_t)r * n, p->gain, p->shift, p->epsilon, normal + (size_t)r * n, n);
+        multiply(&p->widen, normal, rows, q, grids, hidden);
+        add_rows(hidden, p->bias1, rows, wide);
+        gelu(hidden, rows * wide);
+        multiply(&p->narrow, hidden, rows, q, grids, y);
+        add_rows(y, p->bias2, rows, n);
+        for (int r = 0; r < rows; r++)
+            for (int i = 0; i < n; i++) x[(size_t)r * n + i] += p->gamma[i] * y[(size_t)r * n + i];
     }
 }

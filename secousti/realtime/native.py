@@ -25,7 +25,7 @@ from secousti.acoustic.transformer import TransformerLayer
 from secousti.config import TransformerConfig
 from secousti.realtime import pages
 from secousti.realtime.layer import scaled_in_weight
-from secousti.realtime.linear import PackedLinear, Precision, int8_weights, pack
+from secousti.realtime.linear import int8_weights
 
 SOURCE = Path(__file__).with_name("native.c")
 SWITCH = "SECOUSTI_NATIVE"  # 0 in the environment: do without
@@ -37,7 +37,9 @@ _LINK = ("-shared", "-lm")
 _log = logging.getLogger(__name__)
 
 
-class _Matrix(ctypes.Structure):
+class Matrix(ctypes.Structure):
+    """int8 [outputs, inputs] with a scale and a sum per output, as the C code reads it."""
+
     _fields_ = [
         ("weight", ctypes.c_void_p),
         ("scale", ctypes.c_void_p),
@@ -53,7 +55,7 @@ class _Layer(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("gain2", "bias2", "scale2")),
         ("epsilon1", ctypes.c_float),
         ("epsilon2", ctypes.c_float),
-        *((name, _Matrix) for name in ("in", "out", "widen", "narrow")),
+        *((name, Matrix) for name in ("in", "out", "widen", "narrow")),
     ]
 
 
@@ -66,9 +68,9 @@ class NativeStack:
         self._step = library.secousti_step
         self._config = config
         weights = [weight for layer in layers for weight in _weights(layer, config)]
-        matrices, self._kept = _matrices(weights)
+        packed, self._kept = matrices(weights)
         self._layers = (_Layer * len(layers))(
-            *(self._layer(layer, matrices[4 * i : 4 * i + 4]) for i, layer in enumerate(layers))
+            *(self._layer(layer, packed[4 * i : 4 * i + 4]) for i, layer in enumerate(layers))
         )
         wide = config.dim_feedforward
         # Floats for the vectors of a layer, and bytes for the 8-bit ones.
@@ -92,7 +94,7 @@ class NativeStack:
         )
         return y
 
-    def _layer(self, layer: TransformerLayer, matrices: list[_Matrix]) -> _Layer:
+    def _layer(self, layer: TransformerLayer, packed: list[Matrix]) -> _Layer:
         vectors = [
             self._keep(vector.detach().float())
             for norm, scale in (
@@ -101,32 +103,11 @@ class NativeStack:
             )
             for vector in (norm.weight, norm.bias, scale)
         ]
-        return _Layer(*vectors, layer.norm1.eps, layer.norm2.eps, *matrices)
+        return _Layer(*vectors, layer.norm1.eps, layer.norm2.eps, *packed)
 
     def _keep(self, tensor: Tensor) -> int:
         self._kept.append(tensor.contiguous())
         return self._kept[-1].data_ptr()
-
-
-class NativeLinear(PackedLinear):
-    """``Int8Linear`` in C, whose weights are read once for all rows."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
-        library = load()
-        assert library is not None
-        self._multiply = library.secousti_linear
-        (self._matrix,), self._kept = _matrices([weight])
-        self._bias = None if bias is None else bias.float()
-        self._outputs = len(weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x.contiguous()
-        y = x.new_empty(len(x), self._outputs)
-        scratch = torch.empty(8 * len(x) + x.numel(), dtype=torch.uint8)
-        pointers = ctypes.addressof(self._matrix), x.data_ptr()
-        self._multiply(*pointers, len(x), y.data_ptr(), scratch.data_ptr())
-        return y if self._bias is None else y.add_(self._bias)
 
 
 def _weights(layer: TransformerLayer, config: TransformerConfig) -> tuple[Tensor, ...]:
@@ -136,24 +117,17 @@ def _weights(layer: TransformerLayer, config: TransformerConfig) -> tuple[Tensor
     return scaled_in_weight(layer, config), *(module.weight for module in others)
 
 
-def _matrices(weights: list[Tensor]) -> tuple[list[_Matrix], list[Tensor]]:
+def matrices(weights: list[Tensor]) -> tuple[list[Matrix], list[Tensor]]:
     """Matrices for the C code, in the order in which it reads them, and what they point to."""
     quantized = [int8_weights(weight.detach()) for weight in weights]
     whole = pages.together([q.int_repr() for q in quantized])
     scales = [q.q_per_channel_scales().float() for q in quantized]
     sums = [weight.sum(1).int() for weight in whole]
-    matrices = [
-        _Matrix(*(t.data_ptr() for t in tensors), tensors[0].shape[1], tensors[0].shape[0])
+    found = [
+        Matrix(*(t.data_ptr() for t in tensors), tensors[0].shape[1], tensors[0].shape[0])
         for tensors in zip(whole, scales, sums, strict=True)
     ]
-    return matrices, whole + scales + sums
-
-
-def linear(weight: Tensor, bias: Tensor | None, precision: Precision) -> PackedLinear:
-    """``pack``, in C where that is faster and can be done here."""
-    if precision == "int8" and len(weight) % 4 == 0 and load() is not None:
-        return NativeLinear(weight, bias)
-    return pack(weight, bias, precision)
+    return found, whole + scales + sums
 
 
 def fits(layers: nn.ModuleList, config: TransformerConfig) -> bool:
@@ -175,8 +149,8 @@ def load() -> ctypes.CDLL | None:
         return None
     pointer, number = ctypes.c_void_p, ctypes.c_int
     library.secousti_step.argtypes = [pointer, number, *[pointer] * 4, *[number] * 5, pointer]
-    library.secousti_linear.argtypes = [pointer, pointer, number, pointer, pointer]
-    library.secousti_step.restype = library.secousti_linear.restype = None
+    library.secousti_convnext.argtypes = [*[pointer, number] * 3, pointer]
+    library.secousti_step.restype = library.secousti_convnext.restype = None
     return library
 
 

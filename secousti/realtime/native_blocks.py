@@ -1,0 +1,65 @@
+"""The int8 blocks of a vocoder's ConvNeXt backbone as one C function (see ``native.py``)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from secousti.realtime import native
+from secousti.vocoder.backbone import ConvNeXtBlock
+
+
+class _Block(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("kernel", "bias", "gain", "shift")),
+        *((name, ctypes.c_void_p) for name in ("bias1", "bias2", "gamma")),
+        ("epsilon", ctypes.c_float),
+        *((name, native.Matrix) for name in ("widen", "narrow")),
+    ]
+
+
+class NativeBlocks:
+    """All blocks of a backbone at once, for one stream and a few frames a call."""
+
+    def __init__(self, blocks: Sequence[ConvNeXtBlock]) -> None:
+        library = native.load()
+        assert library is not None
+        self._run = library.secousti_convnext
+        weights = [linear.weight for block in blocks for linear in (block.widen, block.narrow)]
+        packed, self._kept = native.matrices(weights)
+        self._blocks = (_Block * len(blocks))(
+            *(self._block(b, packed[2 * i : 2 * i + 2]) for i, b in enumerate(blocks))
+        )
+        self._channels, self._wide = blocks[0].widen.in_features, blocks[0].widen.out_features
+
+    def __call__(self, x: Tensor, past: Tensor) -> Tensor:
+        """x float32 [T, C] -> [T, C]; ``past`` [blocks, memory, C] is written to."""
+        y, rows = x.clone(memory_format=torch.contiguous_format), len(x)
+        floats = rows * (2 * self._channels + self._wide + 2) + rows * self._wide // 4 + 1
+        scratch = torch.empty(floats)
+        pointers = ctypes.addressof(self._blocks), len(self._blocks), y.data_ptr(), rows
+        self._run(*pointers, past.data_ptr(), past.shape[1], scratch.data_ptr())
+        return y
+
+    def _block(self, block: ConvNeXtBlock, packed: list[native.Matrix]) -> _Block:
+        kernel = block.depthwise.conv.weight[:, 0].T  # [C, K] -> [K, C]
+        vectors = (kernel, block.depthwise.conv.bias, block.norm.weight, block.norm.bias)
+        biases = (block.widen.bias, block.narrow.bias, block.gamma)
+        pointers = [self._keep(vector) for vector in (*vectors, *biases)]
+        return _Block(*pointers, block.norm.eps, *packed)
+
+    def _keep(self, vector: Tensor | None) -> int:
+        assert vector is not None
+        self._kept.append(vector.detach().float().contiguous())
+        return self._kept[-1].data_ptr()
+
+
+def fits(blocks: Sequence[ConvNeXtBlock]) -> bool:
+    """Can ``NativeBlocks`` do these here?"""
+    widths = {n for b in blocks for n in (b.widen.in_features, b.widen.out_features)}
+    biased = all(b.depthwise.conv.bias is not None for b in blocks)
+    on_cpu = all(p.device.type == "cpu" for b in blocks for p in b.parameters())
+    return on_cpu and biased and all(n % 4 == 0 for n in widths) and native.load() is not None
