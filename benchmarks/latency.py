@@ -24,7 +24,6 @@ from secousti.vocoder import VocoderConfig
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 OWN_VOCODER = CONFIGS / "vocoder" / "causal_istft.yaml"
-MINI_VOCODER = CONFIGS / "vocoder" / "mini_causal_istft.yaml"
 TOKEN = 24  # the token that is looked at, of 48; HiFT looks 19 frames ahead
 LOUD = 1e3  # the mel's window weighs its last sample with 1e-5
 
@@ -41,7 +40,7 @@ def configured(name: str, vocoder: Path | None) -> SecoustiCodec:
 
 MODELS: dict[str, Callable[[], SecoustiCodec]] = {
     "`mini-21hz`": lambda: SecoustiCodec.from_pretrained("mini-21hz"),
-    "`mini_86hz.yaml`, mini vocoder": lambda: configured("mini_86hz", MINI_VOCODER),
+    "`mini-86hz`": lambda: SecoustiCodec.from_pretrained("mini-86hz"),
     "`secousti_21hz.yaml`, causal mel, our vocoder": lambda: configured(
         "secousti_21hz", OWN_VOCODER
     ),

@@ -1,7 +1,7 @@
 """Recordings and pictures of docs/models.md: python docs/make_examples.py [MODEL ...]
 
-``examples/speech.wav`` (flite's voice slt) through each bundled SecoustiCodec model, and its words
-in the voice of ``examples/voice.wav`` (flite's awb). Needs the extra [eval].
+``examples/speech.wav`` (flite's voice slt) through each bundled model and, where the model sends a
+voice, its words in that of ``examples/voice.wav`` (flite's awb). Needs the extra [eval].
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from secousti import SecoustiCodec
+from secousti import SecoustiCodec, load_codec
 from secousti.atomic import replacing
 from secousti.evaluation.audio import Audio
 from secousti.evaluation.report.draw import new_figure, save, show_spectrogram
@@ -30,12 +30,13 @@ def main(models: list[str]) -> None:
     for path in (SPEECH, VOICE):
         write(path.stem, *soundfile.read(path, dtype="float32"))
     for name in models:
-        codec = SecoustiCodec.from_pretrained(name)
+        codec = load_codec(name)
         heard = codec.decode(codec.encode(str(SPEECH)))[0, 0].numpy()
-        other = codec.convert(str(SPEECH), str(VOICE))[0, 0].numpy()
         rows[f"{name} ({codec.bitrate:.0f} bit/s)"] = heard, codec.sample_rate
         write(name, heard, codec.sample_rate)
-        write(f"{name}-voice", other, codec.sample_rate)
+        if isinstance(codec, SecoustiCodec):
+            other = codec.convert(str(SPEECH), str(VOICE))[0, 0].numpy()
+            write(f"{name}-voice", other, codec.sample_rate)
     figure = new_figure(9.0, 2.2 * len(rows))
     for row, (title, (samples, rate)) in enumerate(rows.items()):
         axes = figure.add_subplot(len(rows), 1, row + 1)
@@ -56,4 +57,4 @@ def write(name: str, samples: np.ndarray, rate: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["mini-21hz", "mini-86hz"])
+    main(sys.argv[1:] or ["mini-21hz", "p2psyn-mini-16k", "mini-86hz"])
