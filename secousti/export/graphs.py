@@ -139,10 +139,15 @@ def step_graphs(codec: SecoustiCodec, real: bool, vocoder: bool = True) -> list[
     """Encoder, decoder, and (if wanted) the vocoder if the codec has one.
 
     Raises:
-        SecoustiError: the codec cannot stream.
+        SecoustiError: the codec cannot stream, or hears pitch.
     """
     if not codec.config.seanet.causal or not codec.config.transformer.causal:
         raise SecoustiError("a codec that is not causal cannot stream, so it cannot be exported")
+    if codec.config.pitch is not None:
+        raise SecoustiError(
+            "a codec that hears pitch (config pitch) cannot be exported: its pitch tracker has no "
+            "graph; run it in PyTorch"
+        )
     graphs: list[StepGraph] = [EncoderStep(codec, real), DecoderStep(codec, real)]
     if vocoder and codec.vocoder is not None:
         graphs.append(VocoderStep(codec, real))

@@ -15,7 +15,7 @@ import torch
 
 from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
 from secousti.audio.io import load_audio, save_audio
-from secousti.config import CodecConfig
+from secousti.config import CodecConfig, PitchConfig
 from secousti.errors import SecoustiError
 from secousti.export import export
 from secousti.export.check import AUDIO_TOLERANCE, Agreement
@@ -182,4 +182,6 @@ def test_what_cannot_be_exported_is_said(codec: SecoustiCodec, tmp_path: Path) -
     seanet = replace(config.seanet, causal=False)
     with pytest.raises(SecoustiError, match="not causal"):
         export(SecoustiCodec(replace(config, seanet=seanet)), tmp_path)
+    with pytest.raises(SecoustiError, match="hears pitch"):
+        export(SecoustiCodec(replace(config, pitch=PitchConfig())), tmp_path)
     assert not list(tmp_path.iterdir())
