@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,16 @@ import torch
 
 from secousti import SecoustiCodec
 from tests.toy import toy_codec
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """Programs that tests start can be interrupted, even if the tests run in the background.
+
+    A shell has its background jobs ignore SIGINT, and so do all programs that they start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
