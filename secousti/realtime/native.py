@@ -149,7 +149,8 @@ def load() -> ctypes.CDLL | None:
         return None
     pointer, number = ctypes.c_void_p, ctypes.c_int
     library.secousti_step.argtypes = [pointer, number, *[pointer] * 4, *[number] * 5, pointer]
-    library.secousti_convnext.argtypes = [*[pointer, number] * 3, pointer]
+    sized = (pointer, number)  # memory, and how much of it
+    library.secousti_convnext.argtypes = [*sized, *sized, *sized, pointer]
     library.secousti_step.restype = library.secousti_convnext.restype = None
     return library
 
