@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from secousti.config import CodecConfig, from_dict
+from secousti.errors import SecoustiError
 from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
-from train.augment import AugmentConfig
+from secousti.vocoder.discriminators import DiscriminatorConfig
+from train.augment import AugmentConfig, check_range
 from train.schedule import ScheduleConfig
 from train.settings import BaseOptimConfig, BaseRunConfig, read_document
 
@@ -64,7 +66,9 @@ class ObjectiveConfig:
         temperature, max_scale, tile, gather: see ``FrameContrastiveLoss``.
         margin: Delta of equation 3, in nats. reduction: of the KL over the latent dimensions.
         sample: draw S and G from their distributions in training; off, the means are used.
-        phoneme_encoder: depth and inventory.
+        phoneme_encoder: depth and inventory. judge: size of the discriminator of decoded mels.
+        warp_share: of the items, whose encoder hears another voice than the decoder is asked for,
+            all frequencies multiplied by a factor within ``warp`` (``train/warp.py``).
     """
 
     text_loss: Literal["contrastive", "classification"] = "contrastive"
@@ -76,6 +80,14 @@ class ObjectiveConfig:
     reduction: Literal["mean", "sum"] = "mean"
     sample: bool = True
     phoneme_encoder: PhonemeEncoderConfig = field(default_factory=PhonemeEncoderConfig)
+    judge: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    warp_share: float = 0.0
+    warp: tuple[float, ...] = (0.8, 1.25)
+
+    def __post_init__(self) -> None:
+        check_range("objective.warp", self.warp, above=0)
+        if not 0 <= self.warp_share <= 1:
+            raise SecoustiError(f"objective.warp_share must lie in 0..1, found {self.warp_share:g}")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.codec import SecoustiCodec
+from secousti.errors import SecoustiError
 from secousti.semantic.contrastive import FrameContrastiveLoss
 from secousti.semantic.phoneme_encoder import PhonemeEncoder, token_labels
 from secousti.text.inventory import IGNORE
@@ -21,6 +22,9 @@ from train.losses import (
     masked_mse,
     sample_normal,
 )
+from train.mel_judge import MelJudge
+from train.perceptual import IntelligibilityLoss, LoudnessLoss
+from train.warp import VoiceWarp
 
 
 class TextBranch(nn.Module):
@@ -96,6 +100,12 @@ class Objective(nn.Module):
         self.codec = codec
         self.config = config
         self.text = TextBranch(codec, config)
+        self.loudness = LoudnessLoss(codec.config.mel)
+        self.intelligibility = IntelligibilityLoss(codec.config.mel)
+        self.judge = MelJudge(config.judge)
+        if config.warp_share > 0 and codec.config.pitch is not None:
+            raise SecoustiError("objective.warp_share needs a codec that does not hear the pitch")
+        self.warp = VoiceWarp(codec.config.mel, config.warp_share, config.warp)
 
     def forward(
         self, batch: Batch, weights: dict[str, float] | None
@@ -131,14 +141,18 @@ class Objective(nn.Module):
         codec = self.codec
         heard, mel_mask, mask = self.features(batch)
         mel = self._mel(heard)
+        heard, own_voice = self._in_other_voices(heard)
         z, _ = codec.encoder(heard)
         acoustic, _ = codec.acoustic_projection(z)
         losses: dict[str, Tensor] = {}
         if "mel" in weights:
-            losses["mel"] = masked_mse(codec.decoder(acoustic)[0], mel, mel_mask)
+            decoded = codec.decoder(acoustic)[0]
+            losses["mel"] = masked_mse(decoded, mel, mel_mask & own_voice)
         if weights.keys() - {"mel"}:
             semantics = self.semantics(z, batch, mask)
-            losses |= self._stage_two(semantics, acoustic.detach(), mel, mel_mask, mask, weights)
+            target = acoustic.detach()
+            losses["acoustic"] = masked_mse(semantics.a_hat, target, mask & own_voice)
+            losses |= self._stage_two(semantics, mel, mel_mask, weights)
             if "contrastive" in weights:
                 losses["contrastive"] = self.text(semantics.vectors, batch.phonemes, mask)
         losses = {name: value for name, value in losses.items() if name in weights}
@@ -158,6 +172,16 @@ class Objective(nn.Module):
         frames = torch.arange(heard.shape[-1], device=heard.device) * codec.hop_length
         mel_mask = frames < batch.lengths[:, None]
         return heard, mel_mask, mel_mask[:, :: codec.frames_per_token]
+
+    def _in_other_voices(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder hears of each item, and bool [B, 1]: whether in its own voice.
+
+        A of another voice has no recording to be compared with.
+        """
+        if self.warp.share == 0:
+            return heard, torch.ones(len(heard), 1, dtype=torch.bool, device=heard.device)
+        factors, warped = self.warp.draw(len(heard))
+        return self.warp(heard, factors), ~warped[:, None]
 
     def _mel(self, heard: Tensor) -> Tensor:
         """The mel alone: what the decoder aims at and G is heard in."""
@@ -200,25 +224,38 @@ class Objective(nn.Module):
     def _stage_two(
         self,
         semantics: Semantics,
-        acoustic: Tensor,
         mel: Tensor,
         mel_mask: Tensor,
-        mask: Tensor,
         weights: dict[str, float],
     ) -> dict[str, Tensor]:
         losses = {
-            "acoustic": masked_mse(semantics.a_hat, acoustic, mask),
             "kl_semantic": semantics.kl_semantic,
             "kl_para": semantics.kl_para,
             "commitment": semantics.commitment,
         }
-        if "token_mel" in weights:
-            losses["token_mel"] = masked_mse(self.codec.decoder(semantics.a_hat)[0], mel, mel_mask)
+        if weights.keys() & {"token_mel", "loudness", "intelligibility", "judge"}:
+            decoded = self.codec.decoder(semantics.a_hat)[0]
+            losses |= self._decoded_losses(decoded, mel, mel_mask, weights)
+        return losses
+
+    def _decoded_losses(
+        self, decoded: Tensor, mel: Tensor, mask: Tensor, weights: dict[str, float]
+    ) -> dict[str, Tensor]:
+        """What the mel decoded from tokens is judged by: [B, n_mels, T] against the recording's."""
+        errors = {
+            "token_mel": masked_mse,
+            "loudness": self.loudness,
+            "intelligibility": self.intelligibility,
+        }
+        losses = {name: f(decoded, mel, mask) for name, f in errors.items() if name in weights}
+        if "judge" in weights:
+            losses |= self.judge.losses(decoded, mel, mask)
         return losses
 
     def part(self, name: str) -> nn.Module:
-        """The module called ``text`` or a (dotted) part of the codec."""
-        return self.text if name == "text" else self.codec.get_submodule(name)
+        """The module called ``text`` or ``judge``, or a (dotted) part of the codec."""
+        own = {"text": self.text, "judge": self.judge}
+        return own[name] if name in own else self.codec.get_submodule(name)
 
 
 def trainable_names(

@@ -15,7 +15,21 @@ from secousti.errors import SecoustiError
 
 ACOUSTIC = ("encoder", "acoustic_projection", "decoder")
 SEMANTIC = ("semantic_projection", "quantizer", "paralinguistic", "connector", "text")
-LOSSES = ("mel", "acoustic", "contrastive", "kl_semantic", "kl_para", "token_mel", "commitment")
+JUDGE = "judge"
+LOSSES = (
+    "mel",
+    "acoustic",
+    "contrastive",
+    "kl_semantic",
+    "kl_para",
+    "commitment",
+    "token_mel",
+    "loudness",
+    "intelligibility",
+    "judge",
+    "adversarial",
+    "features",
+)
 
 StageName = Literal["acoustic", "semantic", "joint", "decoder"]
 Strategy = Literal["stages", "joint", "decoder"]
@@ -39,7 +53,7 @@ class KLWarmup:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """The numbers of section IV-A; ``total_steps`` and the last two are not in the paper.
+    """The numbers of section IV-A; ``total_steps`` and all below ``kl_para`` are not in the paper.
 
     Arguments:
         strategy: ``stages`` is Algorithm 1; ``joint`` trains every module on every loss from the
@@ -48,8 +62,14 @@ class ScheduleConfig:
         stage1_end: the last step of stage 1.
         total_steps: the last step of training (the paper does not say).
         alpha: weight of the acoustic MSE. beta: weight of the contrastive loss.
+        acoustic_mel: weight of the mel MSE of A's path where every module trains.
         token_mel: weight in stage 2 of the mel MSE of the speech decoded from tokens through the
             frozen decoder: 0 in the paper; worth its price when training is short.
+        loudness, intelligibility: weights of the same speech's perceptual losses
+            (``train/perceptual.py``); 0 in the paper.
+        adversarial: weight of what a discriminator says of the same speech's mel
+            (``train/mel_judge.py``), rising like a KL term; features: of the match of its features
+            from the start of that rise on. Only where every module trains, and in ``decoder``.
         commitment: weight of the quantizer's own loss (VQ-VAE and SimVQ; FSQ has none).
     """
 
@@ -60,7 +80,12 @@ class ScheduleConfig:
     beta: float = 1e-5
     kl_semantic: KLWarmup = field(default_factory=KLWarmup)
     kl_para: KLWarmup = field(default_factory=KLWarmup)
+    acoustic_mel: float = 1.0
     token_mel: float = 0.0
+    loudness: float = 0.0
+    intelligibility: float = 0.0
+    adversarial: KLWarmup = field(default_factory=lambda: KLWarmup(upper=0.0))
+    features: float = 2.0
     commitment: float = 1.0
 
     def __post_init__(self) -> None:
@@ -122,8 +147,10 @@ class Schedule:
     def _weights(self, stage: StageName, step: int) -> dict[str, float]:
         if stage == "acoustic":
             return {"mel": 1.0}  # lines 3-4
+        heard = {"loudness": self.config.loudness, "intelligibility": self.config.intelligibility}
+        judged = self._judged(step)
         if stage == "decoder":
-            return {"token_mel": 1.0}
+            return {"token_mel": 1.0, **heard, **judged}
         semantic = {
             "acoustic": self.config.alpha,
             "contrastive": self.config.beta,
@@ -131,16 +158,31 @@ class Schedule:
             "kl_para": self.config.kl_para.weight(step),
             "token_mel": self.config.token_mel,
             "commitment": self.config.commitment,
+            **heard,
         }  # lines 5-13
-        return semantic if stage == "semantic" else {"mel": 1.0, **semantic}
+        if stage == "semantic":
+            return semantic
+        return {"mel": self.config.acoustic_mel, **semantic, **judged}
+
+    def _judged(self, step: int) -> dict[str, float]:
+        """The judge learns from the first step on, and is believed once its weight rises."""
+        adversarial = self.config.adversarial
+        if adversarial.upper == 0:
+            return {}
+        weight = adversarial.weight(step)
+        return {
+            "judge": 1.0,
+            "adversarial": weight,
+            "features": self.config.features * (weight > 0),
+        }
 
 
 def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     last = config.total_steps
     if config.strategy == "joint":
-        return (Stage("joint", frozenset(ACOUSTIC + SEMANTIC), 1, last),)
+        return (Stage("joint", frozenset((*ACOUSTIC, *SEMANTIC, JUDGE)), 1, last),)
     if config.strategy == "decoder":
-        return (Stage("decoder", frozenset({"decoder"}), 1, last),)
+        return (Stage("decoder", frozenset({"decoder", JUDGE}), 1, last),)
     stages = (
         Stage("acoustic", frozenset(ACOUSTIC), 1, config.stage1_end),
         Stage("semantic", frozenset(SEMANTIC), config.stage1_end + 1, last),

@@ -46,7 +46,12 @@ class Session:
         self.objective, self.stage, self.accelerator = objective, stage, accelerator
         self.frozen = [
             objective.part(name)
-            for name in {*(n for n, _ in objective.codec.named_children()), "text", *config.freeze}
+            for name in {
+                *(n for n, _ in objective.codec.named_children()),
+                "text",
+                "judge",
+                *config.freeze,
+            }
             if name not in stage.trains or name in config.freeze
         ]
         names = trainable_names(objective, stage.trains, config.freeze)

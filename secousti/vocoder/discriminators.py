@@ -27,8 +27,12 @@ class DiscriminatorConfig:
     layers: int = 4
 
 
-class _ConvJudge(nn.Module):
-    """Strided 2-D convolutions to a map of scores; the activations are the features."""
+class ConvJudge(nn.Module):
+    """Strided 2-D convolutions to a map of scores; the activations are the features.
+
+    Arguments:
+        in_channels: of the map [B, C, T, F]. kernel: over T and F; the longer side is strided.
+    """
 
     def __init__(
         self, in_channels: int, config: DiscriminatorConfig, kernel: tuple[int, int]
@@ -58,7 +62,7 @@ class PeriodDiscriminator(nn.Module):
     def __init__(self, period: int, config: DiscriminatorConfig) -> None:
         super().__init__()
         self.period = period
-        self.judge = _ConvJudge(1, config, (5, 1))
+        self.judge = ConvJudge(1, config, (5, 1))
 
     def forward(self, audio: Tensor) -> Judgement:
         audio = F.pad(audio, (0, -audio.shape[-1] % self.period))
@@ -74,7 +78,7 @@ class SpectrumDiscriminator(nn.Module):
         super().__init__()
         self.n_fft = n_fft
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.judge = _ConvJudge(2, config, (3, 7))
+        self.judge = ConvJudge(2, config, (3, 7))
 
     def forward(self, audio: Tensor) -> Judgement:
         spectrum = torch.stft(

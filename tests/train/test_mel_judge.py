@@ -1,0 +1,75 @@
+"""The discriminator of decoded mels: who learns from which loss, and what it can tell apart."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from secousti.vocoder.discriminators import DiscriminatorConfig
+from train.mel_judge import MelJudge
+from train.schedule import KLWarmup, Schedule, ScheduleConfig
+
+SMALL = DiscriminatorConfig(channels=4, max_channels=8, layers=3)
+
+
+@pytest.fixture
+def judge() -> MelJudge:
+    torch.manual_seed(0)
+    return MelJudge(SMALL)
+
+
+@pytest.fixture
+def mels() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Decoded (flat) and real (rough) mels [2, 80, 40], and a mask that counts all frames."""
+    torch.manual_seed(1)
+    real = -5 + 2 * torch.randn(2, 80, 40)
+    return torch.full_like(real, -5.0).requires_grad_(True), real, torch.ones(2, 40).bool()
+
+
+def test_each_side_learns_from_its_own_losses_only(judge, mels):
+    decoded, real, mask = mels
+    losses = judge.losses(decoded, real, mask)
+    losses["judge"].backward(retain_graph=True)
+    assert decoded.grad is None
+    assert all(p.grad is not None for p in judge.parameters())
+    judge.zero_grad()
+    (losses["adversarial"] + losses["features"]).backward()
+    assert decoded.grad is not None
+    assert decoded.grad.abs().sum() > 0
+    assert all(p.grad is None for p in judge.parameters())
+
+
+def test_padding_is_not_judged(judge, mels):
+    decoded, real, mask = mels
+    mask[:, 20:] = False
+    (judge.losses(decoded, real, mask)["adversarial"]).backward()
+    assert decoded.grad is not None
+    assert decoded.grad[..., 20:].abs().sum() == 0
+
+
+def test_it_learns_to_tell_flat_mels_from_rough_ones(judge, mels):
+    decoded, real, mask = mels
+    optimizer = torch.optim.AdamW(judge.parameters(), 2e-3)
+    first = judge.losses(decoded, real, mask)["judge"].item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = judge.losses(decoded, real, mask)["judge"]
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.3 * first
+
+
+def test_the_judge_learns_first_and_is_believed_later():
+    config = ScheduleConfig(strategy="joint", adversarial=KLWarmup(10, 20, 0.5), features=1.5)
+    schedule = Schedule(config)
+    assert "judge" in schedule.stage(1).trains
+    early, late = schedule.at(10).weights, schedule.at(30).weights
+    assert early["judge"] == 1
+    assert not {"adversarial", "features"} & set(early)
+    assert (late["adversarial"], late["features"]) == (0.5, 1.5)
+
+
+def test_algorithm_1_has_no_judge():
+    schedule = Schedule(ScheduleConfig())
+    names = {name for step in (1, 20_000, 400_000) for name in schedule.at(step).weights}
+    assert not {"judge", "adversarial", "features", "loudness", "intelligibility"} & names
