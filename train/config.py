@@ -66,7 +66,8 @@ class ObjectiveConfig:
         temperature, max_scale, tile, gather: see ``FrameContrastiveLoss``.
         margin: Delta of equation 3, in nats. reduction: of the KL over the latent dimensions.
         sample: draw S and G from their distributions in training; off, the means are used.
-        phoneme_encoder: depth and inventory. judge: size of the discriminator of decoded mels.
+        phoneme_encoder: depth and inventory. judge: size of the discriminator of decoded
+            mels, which ``schedule.adversarial`` needs.
         warp_share: of the items, whose encoder hears another voice than the decoder is asked for,
             all frequencies multiplied by a factor within ``warp`` (``train/warp.py``).
     """
@@ -80,7 +81,7 @@ class ObjectiveConfig:
     reduction: Literal["mean", "sum"] = "mean"
     sample: bool = True
     phoneme_encoder: PhonemeEncoderConfig = field(default_factory=PhonemeEncoderConfig)
-    judge: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    judge: DiscriminatorConfig | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
 
@@ -158,6 +159,13 @@ class TrainingConfig:
     freeze: tuple[str, ...] = ()
     calibrate: bool = False
     initial_logvar: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.schedule.adversarial.upper > 0 and self.objective.judge is None:
+            raise SecoustiError(
+                "schedule.adversarial has a weight, but there is no discriminator: set "
+                "objective.judge to {} or to its size"
+            )
 
 
 @dataclass(frozen=True)

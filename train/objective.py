@@ -26,6 +26,8 @@ from train.mel_judge import MelJudge
 from train.perceptual import IntelligibilityLoss, LoudnessLoss
 from train.warp import VoiceWarp
 
+OWN = ("text", "judge")  # what trains beside the codec
+
 
 class TextBranch(nn.Module):
     """What ties S to the phonemes: phoneme encoder and contrastive loss, or a classifier."""
@@ -102,7 +104,7 @@ class Objective(nn.Module):
         self.text = TextBranch(codec, config)
         self.loudness = LoudnessLoss(codec.config.mel)
         self.intelligibility = IntelligibilityLoss(codec.config.mel)
-        self.judge = MelJudge(config.judge)
+        self.judge = MelJudge(config.judge) if config.judge is not None else None
         if config.warp_share > 0 and codec.config.pitch is not None:
             raise SecoustiError("objective.warp_share needs a codec that does not hear the pitch")
         self.warp = VoiceWarp(codec.config.mel, config.warp_share, config.warp)
@@ -249,13 +251,13 @@ class Objective(nn.Module):
         }
         losses = {name: f(decoded, mel, mask) for name, f in errors.items() if name in weights}
         if "judge" in weights:
+            assert self.judge is not None
             losses |= self.judge.losses(decoded, mel, mask)
         return losses
 
     def part(self, name: str) -> nn.Module:
         """The module called ``text`` or ``judge``, or a (dotted) part of the codec."""
-        own = {"text": self.text, "judge": self.judge}
-        return own[name] if name in own else self.codec.get_submodule(name)
+        return self.get_submodule(name if name in OWN else f"codec.{name}")
 
 
 def trainable_names(

@@ -179,10 +179,11 @@ class Schedule:
 
 def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     last = config.total_steps
+    judge = (JUDGE,) if config.adversarial.upper > 0 else ()
     if config.strategy == "joint":
-        return (Stage("joint", frozenset((*ACOUSTIC, *SEMANTIC, JUDGE)), 1, last),)
+        return (Stage("joint", frozenset((*ACOUSTIC, *SEMANTIC, *judge)), 1, last),)
     if config.strategy == "decoder":
-        return (Stage("decoder", frozenset({"decoder", JUDGE}), 1, last),)
+        return (Stage("decoder", frozenset(("decoder", *judge)), 1, last),)
     stages = (
         Stage("acoustic", frozenset(ACOUSTIC), 1, config.stage1_end),
         Stage("semantic", frozenset(SEMANTIC), config.stage1_end + 1, last),

@@ -26,7 +26,7 @@ from train.checkpoint import read_tree, write_tree
 from train.config import TrainingConfig
 from train.data import Batch
 from train.ema import WeightAverage
-from train.objective import Inspection, Objective, trainable_names
+from train.objective import OWN, Inspection, Objective, trainable_names
 from train.optim import build_optimizer, set_learning_rate
 from train.schedule import Stage
 
@@ -44,14 +44,11 @@ class Session:
         self, objective: Objective, stage: Stage, config: TrainingConfig, accelerator: Accelerator
     ) -> None:
         self.objective, self.stage, self.accelerator = objective, stage, accelerator
+        parts = {n for n, _ in objective.codec.named_children()}
+        parts |= {n for n, _ in objective.named_children() if n in OWN}
         self.frozen = [
             objective.part(name)
-            for name in {
-                *(n for n, _ in objective.codec.named_children()),
-                "text",
-                "judge",
-                *config.freeze,
-            }
+            for name in parts | {*config.freeze}
             if name not in stage.trains or name in config.freeze
         ]
         names = trainable_names(objective, stage.trains, config.freeze)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from secousti.config import from_dict
+from secousti.errors import SecoustiError
 from secousti.vocoder.discriminators import DiscriminatorConfig
+from tests.train.corpus import toy_document
+from train.config import Config
 from train.mel_judge import MelJudge
 from train.schedule import KLWarmup, Schedule, ScheduleConfig
 
@@ -67,6 +71,13 @@ def test_the_judge_learns_first_and_is_believed_later():
     assert early["judge"] == 1
     assert not {"adversarial", "features"} & set(early)
     assert (late["adversarial"], late["features"]) == (0.5, 1.5)
+
+
+def test_a_weight_without_a_judge_is_refused(tmp_path):
+    document = toy_document(tmp_path, tmp_path / "manifest.jsonl")
+    document["training"]["schedule"]["adversarial"] = {"start": 0, "end": 0, "upper": 0.1}
+    with pytest.raises(SecoustiError, match=r"set objective\.judge"):
+        from_dict(Config, document)
 
 
 def test_algorithm_1_has_no_judge():

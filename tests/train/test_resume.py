@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import time
 from pathlib import Path
@@ -31,6 +32,25 @@ def whole(corpus):
     return config, folder / "run", output
 
 
+@pytest.fixture(scope="module")
+def judged(corpus):
+    """An uninterrupted run of every module on every loss, with a discriminator of the mels."""
+    folder, manifest = corpus
+    document = toy_document(folder, manifest)
+    training = document["training"]
+    training["objective"] |= {"warp_share": 0.5, "judge": {"channels": 4, "layers": 2}}
+    training["schedule"] |= {
+        "strategy": "joint",
+        "loudness": 1.0,
+        "intelligibility": 1.0,
+        "adversarial": {"start": 4, "end": 8, "upper": 0.3},
+    }
+    training["optim"]["name"] = "muon"
+    training["run"]["output"] = str(folder / "judged")
+    config = write_config(folder, document, "judged.yaml")
+    return config, folder / "judged", finish(train(config))
+
+
 def _kill_at(config: Path, run: Path, step: int, how: signal.Signals) -> int:
     process = train(config, f"training.run.output={run}")
     csv = run / "metrics.csv"
@@ -44,9 +64,9 @@ def _kill_at(config: Path, run: Path, step: int, how: signal.Signals) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("step", [5, 11])
-def test_killed_and_continued_gives_bit_identical_losses(whole, tmp_path, step):
-    config, reference, _ = whole
+@pytest.mark.parametrize(("kind", "step"), [("whole", 5), ("whole", 11), ("judged", 7)])
+def test_killed_and_continued_gives_bit_identical_losses(request, tmp_path, kind, step):
+    config, reference, _ = request.getfixturevalue(kind)
     run = tmp_path / "run"
     code = _kill_at(config, run, step, signal.SIGKILL)
     assert code == -signal.SIGKILL, "the run ended before it could be killed"
@@ -79,6 +99,16 @@ def test_a_run_goes_through_both_stages_and_leaves_a_codec(whole):
     assert steps == set(range(1, 17))
     state = json.loads((run / "checkpoints" / "last" / "state.json").read_text())
     assert state["step"] == 16
+
+
+def test_everything_that_judges_speech_is_logged_and_finite(judged):
+    _, run, output = judged
+    assert "stage 'joint'" in output
+    found = losses(run)
+    last = {name.split("/")[1]: value for (step, name), value in found.items() if step == 16}
+    assert {"loudness", "intelligibility", "judge", "adversarial", "features"} <= set(last)
+    assert all(math.isfinite(value) for value in last.values())
+    assert not any(name == "train/adversarial" for step, name in found if step <= 4)
 
 
 def test_finished_runs_stay_finished_and_fresh_ones_are_refused(whole):
