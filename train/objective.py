@@ -143,14 +143,15 @@ class Objective(nn.Module):
         codec = self.codec
         heard, mel_mask, mask = self.features(batch)
         mel = self._mel(heard)
-        heard, own_voice = self._in_other_voices(heard)
+        tokens_train = bool(weights.keys() - {"mel"})
+        heard, own_voice = self._in_other_voices(heard, tokens_train)
         z, _ = codec.encoder(heard)
         acoustic, _ = codec.acoustic_projection(z)
         losses: dict[str, Tensor] = {}
         if "mel" in weights:
             decoded = codec.decoder(acoustic)[0]
             losses["mel"] = masked_mse(decoded, mel, mel_mask & own_voice)
-        if weights.keys() - {"mel"}:
+        if tokens_train:
             semantics = self.semantics(z, batch, mask)
             target = acoustic.detach()
             losses["acoustic"] = masked_mse(semantics.a_hat, target, mask & own_voice)
@@ -175,12 +176,12 @@ class Objective(nn.Module):
         mel_mask = frames < batch.lengths[:, None]
         return heard, mel_mask, mel_mask[:, :: codec.frames_per_token]
 
-    def _in_other_voices(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+    def _in_other_voices(self, heard: Tensor, tokens_train: bool) -> tuple[Tensor, Tensor]:
         """What the encoder hears of each item, and bool [B, 1]: whether in its own voice.
 
         A of another voice has no recording to be compared with.
         """
-        if self.warp.share == 0:
+        if self.warp.share == 0 or not tokens_train:
             return heard, torch.ones(len(heard), 1, dtype=torch.bool, device=heard.device)
         factors, warped = self.warp.draw(len(heard))
         return self.warp(heard, factors), ~warped[:, None]

@@ -41,7 +41,8 @@ class VoiceWarp(nn.Module):
 
     def forward(self, mel: Tensor, factors: Tensor) -> Tensor:
         """[B, n_mels, T] -> the same with every frequency multiplied by its item's factor."""
-        return torch.bmm(self._matrices(factors).to(mel.dtype), mel)
+        with torch.autocast(mel.device.type, enabled=False):  # bfloat16 would roughen the mel
+            return torch.bmm(self._matrices(factors).to(mel.dtype), mel)
 
     def _matrices(self, factors: Tensor) -> Tensor:
         """Linear interpolation between bands, [B, n_mels, n_mels]; ends are held."""

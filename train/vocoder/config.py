@@ -46,12 +46,15 @@ class DataConfig:
 class LossConfig:
     """Weights, and when the discriminators start (a share of all steps; 1: never).
 
+    ``loudness``, ``intelligibility``: of the perceptual losses (``train/perceptual.py``).
     ``judged_frames``: they see a random stretch of so many frames of each crop.
     ``n_ffts``: resolutions of the spectral loss.
     """
 
     mel: float = 15.0
     spectral: float = 5.0
+    loudness: float = 0.0
+    intelligibility: float = 0.0
     pitch: float = 1.0
     adversarial: float = 1.0
     features: float = 2.0

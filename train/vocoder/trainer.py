@@ -27,6 +27,7 @@ from secousti.vocoder.discriminators import Discriminators
 from secousti.vocoder.files import save_vocoder
 from train.muon import Muon
 from train.packed import PackedAudio
+from train.perceptual import IntelligibilityLoss, LoudnessLoss
 from train.vocoder.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from train.vocoder.config import Config
 from train.vocoder.data import CropLayout, draw_crops
@@ -81,6 +82,8 @@ class Trainer:
         self.mel = LogMel(config.mel).to(self.accelerator.device)
         self.decode = self._codec_mel()
         self.spectral = SpectralLoss(settings.loss.n_ffts)
+        self.loudness = LoudnessLoss(config.mel).to(self.accelerator.device)
+        self.intelligibility = IntelligibilityLoss(config.mel).to(self.accelerator.device)
         self._build_models()
         lookahead = self.vocoder.lookahead
         data = settings.data
@@ -136,7 +139,8 @@ class Trainer:
         from secousti import SecoustiCodec
 
         codec = SecoustiCodec.from_pretrained(self.settings.data.codec)
-        codec = codec.to(self.accelerator.device).eval().requires_grad_(False)
+        # Single precision throughout: doubles only serve streams that equal the offline result.
+        codec = codec.to(self.accelerator.device).float().eval().requires_grad_(False)
         if to_dict(codec.config.mel) != to_dict(self.config.mel):
             raise SecoustiError(f"{self.settings.data.codec} makes other mel frames than 'mel'")
 
@@ -177,9 +181,13 @@ class Trainer:
         return self.step >= self.settings.loss.adversarial_from * self.settings.optim.steps
 
     def _spectral_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        ours, wanted = self.mel(output), self.mel(target)
+        everything = torch.ones_like(wanted[:, 0], dtype=torch.bool)
         return {
-            "mel": F.l1_loss(self.mel(output), self.mel(target)),
+            "mel": F.l1_loss(ours, wanted),
             "spectral": self.spectral(output, target),
+            "loudness": self.loudness(ours, wanted, everything),
+            "intelligibility": self.intelligibility(ours, wanted, everything),
         }
 
     def _pitch_loss(self, scores: Tensor, crops: Tensor) -> Tensor:
@@ -257,7 +265,16 @@ class Trainer:
         self.clock = time.monotonic() - self.seconds
 
     def _log(self, losses: dict[str, Tensor]) -> str:
-        names = ("mel", "spectral", "pitch", "judges", "adversarial", "features")
+        names = (
+            "mel",
+            "spectral",
+            "loudness",
+            "intelligibility",
+            "pitch",
+            "judges",
+            "adversarial",
+            "features",
+        )
         values = {name: float(losses[name]) if name in losses else math.nan for name in names}
         if not all(math.isfinite(float(value)) for value in losses.values()):
             raise SecoustiError(f"step {self.step}: the losses are not finite: {values}")
