@@ -70,8 +70,6 @@ class ObjectiveConfig:
             mels, which ``schedule.adversarial`` needs.
         warp_share: of the items, whose encoder hears another voice than the decoder is asked for,
             all frequencies multiplied by a factor within ``warp`` (``train/warp.py``).
-        expand: slope of the expander that makes quiet bands of the target quieter, those more than
-            ``expand_below`` dB under the loudest frame (``train/expander.py``).
     """
 
     text_loss: Literal["contrastive", "classification"] = "contrastive"
@@ -86,8 +84,6 @@ class ObjectiveConfig:
     judge: DiscriminatorConfig | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
-    expand: float = 0.0
-    expand_below: float = 30.0
 
     def __post_init__(self) -> None:
         check_range("objective.warp", self.warp, above=0)

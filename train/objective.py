@@ -15,7 +15,6 @@ from secousti.semantic.phoneme_encoder import PhonemeEncoder, token_labels
 from secousti.text.inventory import IGNORE
 from train.config import ObjectiveConfig
 from train.data import Batch
-from train.expander import Expander
 from train.losses import (
     kl_to_standard_normal,
     kl_with_margin,
@@ -109,7 +108,6 @@ class Objective(nn.Module):
         if config.warp_share > 0 and codec.config.pitch is not None:
             raise SecoustiError("objective.warp_share needs a codec that does not hear the pitch")
         self.warp = VoiceWarp(codec.config.mel, config.warp_share, config.warp)
-        self.expander = Expander(codec.config.mel, config.expand, config.expand_below)
 
     def forward(
         self, batch: Batch, weights: dict[str, float] | None
@@ -144,7 +142,7 @@ class Objective(nn.Module):
         """The losses that ``weights`` names, unweighted, and ``loss``, their weighted sum."""
         codec = self.codec
         heard, mel_mask, mask = self.features(batch)
-        mel = self._target(batch, heard)
+        mel = self._mel(heard)
         tokens_train = bool(weights.keys() - {"mel"})
         heard, own_voice = self._in_other_voices(heard, tokens_train)
         z, _ = codec.encoder(heard)
@@ -188,16 +186,8 @@ class Objective(nn.Module):
         factors, warped = self.warp.draw(len(heard))
         return self.warp(heard, factors), ~warped[:, None]
 
-    def _target(self, batch: Batch, heard: Tensor) -> Tensor:
-        """What the decoder aims at: the mel that is heard, or that of the expanded recording."""
-        if self.expander.slope == 0:
-            return self._mel(heard)
-        with torch.no_grad(), torch.autocast(batch.audio.device.type, enabled=False):
-            audio = self.expander(batch.audio)
-            return self._mel(self.codec.mel(audio, self.codec.frames_per_token))
-
     def _mel(self, heard: Tensor) -> Tensor:
-        """The mel alone, without the pitch: what G is heard in."""
+        """The mel alone: what the decoder aims at and G is heard in."""
         return heard[:, : self.codec.config.mel.n_mels]
 
     def semantics(self, z: Tensor, batch: Batch, mask: Tensor) -> Semantics:

@@ -23,8 +23,7 @@ class DataConfig:
     together ([1, 1]: as they are). ``codec``: a saved codec whose decoded mels are the vocoder's
     input instead of real ones (the second phase). ``warm``: mel frames of the past that precede a
     crop, for the spectrum's window and the codec's memory. ``valid_utterances`` of speakers that
-    never train are scored. ``expand``, ``expand_below``: as the codec's were
-    (``train/expander.py``), of what is to be said.
+    never train are scored.
     """
 
     root: str
@@ -38,8 +37,6 @@ class DataConfig:
     speed: tuple[float, ...] = (1.0, 1.0)
     codec: str | None = None
     valid_utterances: int = 16
-    expand: float = 0.0
-    expand_below: float = 30.0
 
     def __post_init__(self) -> None:
         check_range("data.speed", self.speed, above=0)

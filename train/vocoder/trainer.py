@@ -25,7 +25,6 @@ from secousti.vocoder.base import Vocoder
 from secousti.vocoder.causal_istft import CausalIstftVocoder
 from secousti.vocoder.discriminators import Discriminators
 from secousti.vocoder.files import save_vocoder
-from train.expander import Expander
 from train.muon import Muon
 from train.packed import PackedAudio
 from train.perceptual import IntelligibilityLoss, LoudnessLoss
@@ -81,15 +80,13 @@ class Trainer:
         seen = {row.speaker for row in self.train.rows}
         self.rows = held_out(self.valid, seen, settings.data.valid_utterances)
         self.mel = LogMel(config.mel).to(self.accelerator.device)
-        data = settings.data
-        self.expander = Expander(config.mel, data.expand, data.expand_below)
-        self.expander.to(self.accelerator.device)
         self.decode = self._codec_mel()
         self.spectral = SpectralLoss(settings.loss.n_ffts)
         self.loudness = LoudnessLoss(config.mel).to(self.accelerator.device)
         self.intelligibility = IntelligibilityLoss(config.mel).to(self.accelerator.device)
         self._build_models()
         lookahead = self.vocoder.lookahead
+        data = settings.data
         self.layout = CropLayout(config.mel, data.frames, lookahead, data.warm)
         if self.layout.warm < 2 * self.layout.lead:
             raise SecoustiError(f"training.data.warm must be at least {2 * self.layout.lead}")
@@ -160,7 +157,7 @@ class Trainer:
         crops = draw_crops(self.train, data.batch_size, length, data.gain_db, seed, data.speed)
         crops = crops.to(self.accelerator.device)
         mel = self.layout.heard((self.decode or self.mel)(crops))
-        target = self.layout.spoken(self.expander(crops))
+        target = self.layout.spoken(crops)
         self._set_rates()
         with self.accelerator.autocast():
             output, scores = self.speaker(mel)
