@@ -1,29 +1,35 @@
-"""Where a codec loses quality: PESQ-WB and STOI of its vocoder alone, of A, and of its tokens.
+"""Where a codec loses quality: its vocoder alone, A, and its tokens, on 16 recordings.
 
-    python benchmarks/ceilings.py ../shared/speech/valid.jsonl [--model mini-21hz]
+    python -m benchmarks.ceilings ../shared/speech/valid.jsonl --model mini-21hz [--model RUN/codec]
 
-16 recordings of more than 2.5 s, evenly spread over the manifest; needs the extra [train].
+PESQ-WB, STOI and DNSMOS (overall, and of the signal) on 16 recordings of more than 2.5 s, evenly
+spread over the manifest. ``--vocoder`` speaks through the vocoder of another folder or model, which
+a codec fresh from training needs; ``--tokens`` leaves the first two paths out. Needs the extras
+[train] and [eval].
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from measure import markdown
 from pesq import pesq
 from pystoi import stoi
+from speechmos import dnsmos
 from torch import Tensor
 
+from benchmarks.measure import markdown
 from secousti import SecoustiCodec
 from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler
+from train.warm_start import borrow_vocoder
 
-TO_16K = SincResampler(22050, 16000)
 RECORDINGS = 16
+COLUMNS = ("PESQ-WB", "STOI", "DNSMOS", "DNSMOS SIG")
 
 
 def recordings(manifest: Path) -> list[Path]:
@@ -35,23 +41,32 @@ def recordings(manifest: Path) -> list[Path]:
 
 
 @torch.no_grad()
-def paths(codec: SecoustiCodec, wav: Tensor) -> dict[str, Tensor]:
-    """Sound [N] of each path for a recording [N] at the codec's rate."""
+def paths(codec: SecoustiCodec, wav: Tensor, tokens_only: bool) -> Iterator[tuple[str, Tensor]]:
+    """Name and sound [N] of each path for a recording [N] at the codec's rate."""
     assert codec.vocoder is not None
-    mel = codec.mel(wav[None], codec.frames_per_token)
-    from_acoustic = codec.decode_acoustic(codec.acoustic(wav))
-    return {
-        "mel -> vocoder": codec.vocoder(mel)[0][0, 0],
-        "A -> mel -> vocoder": codec.vocoder(from_acoustic)[0][0, 0],
-        "tokens": codec.decode(codec.encode(wav))[0, 0],
-    }
+    if not tokens_only:
+        mel = codec.mel(wav[None], codec.frames_per_token)
+        yield "mel -> vocoder", codec.vocoder(mel)[0][0, 0]
+        from_acoustic = codec.decode_acoustic(codec.acoustic(wav))
+        yield "A -> mel -> vocoder", codec.vocoder(from_acoustic)[0][0, 0]
+    yield "tokens", codec.decode(codec.encode(wav))[0, 0]
 
 
-def score(reference: Tensor, heard: Tensor) -> tuple[float, float]:
-    """PESQ-WB and STOI at 16 kHz."""
-    a, b = TO_16K(reference).numpy(), TO_16K(heard[: len(reference)]).numpy()
+def score(reference: Tensor, heard: Tensor, rate: int) -> list[float]:
+    """What ``COLUMNS`` names, at 16 kHz."""
+    to_16k = SincResampler(rate, 16000)
+    a, b = to_16k(reference).numpy(), to_16k(heard[: len(reference)]).numpy()
     b = np.pad(b, (0, len(a) - len(b)))
-    return pesq(16000, a, b, "wb"), stoi(a, b, 16000)
+    opinion = dnsmos.run(b.clip(-1, 1), 16000)
+    return [pesq(16000, a, b, "wb"), stoi(a, b, 16000), opinion["ovrl_mos"], opinion["sig_mos"]]
+
+
+def speaking(model: str, vocoder: str | None) -> SecoustiCodec:
+    """The codec, with another's vocoder if one is named."""
+    codec = SecoustiCodec.from_pretrained(model).eval()
+    if vocoder is not None:
+        codec.vocoder = borrow_vocoder(vocoder, codec.config.mel, torch.device("cpu"))
+    return codec
 
 
 def main() -> None:
@@ -59,18 +74,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("--model", default="mini-21hz")
+    parser.add_argument("--model", action="append", required=True, help="may be repeated")
+    parser.add_argument("--vocoder", help="a folder or a model")
+    parser.add_argument("--tokens", action="store_true", help="of the tokens' path only")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    codec = SecoustiCodec.from_pretrained(args.model)
-    scores: dict[str, list[tuple[float, float]]] = {}
-    for path in recordings(args.manifest):
-        wav, rate = load_audio(path)
-        wav = SincResampler(rate, codec.sample_rate)(wav)
-        for name, heard in paths(codec, wav).items():
-            scores.setdefault(name, []).append(score(wav, heard))
-    rows = [[name, *(f"{x:.3f}" for x in np.mean(s, axis=0))] for name, s in scores.items()]
-    print(markdown(["path", "PESQ-WB", "STOI"], rows))
+    rows = []
+    for model in args.model:
+        codec = speaking(model, args.vocoder)
+        scores: dict[str, list[list[float]]] = {}
+        for path in recordings(args.manifest):
+            wav, rate = load_audio(path)
+            wav = SincResampler(rate, codec.sample_rate)(wav)
+            for name, heard in paths(codec, wav, args.tokens):
+                scores.setdefault(name, []).append(score(wav, heard, codec.sample_rate))
+        rows += [
+            [model, name, *(f"{x:.3f}" for x in np.mean(s, axis=0))] for name, s in scores.items()
+        ]
+    print(markdown(["model", "path", *COLUMNS], rows))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
     python -m train.pack runs/p2psyn_mini/pseudo/best \
         -o secousti/hub/bundled/p2psyn-mini-16k --about configs/cards/p2psyn-mini-16k.md
 
-A SecoustiCodec is joined with a vocoder that was trained apart; a P2PSynCodec has none. Writes
+A SecoustiCodec is joined with a vocoder that was trained apart or that another codec has; a
+P2PSynCodec has none. Writes
 config.json, model.safetensors (float16: these weights are the model from then on, tokens are what
 they say) and README.md, the model card: what the model is, ``results.json`` if the folder has one,
 and what ``--about`` says of its training and use. ``--report`` makes ``results.json`` from the
@@ -31,13 +32,13 @@ from secousti.hub.card import RESULTS_NAME, model_card
 from secousti.hub.load import load_codec
 from secousti.hub.weights import load_strictly
 from secousti.p2psyn.codec import P2PSynCodec
-from secousti.vocoder.files import load_vocoder
+from train.warm_start import vocoder_of
 
 
 def pack(
-    codec_folder: Path, vocoder_folder: Path | None, output: Path, name: str
+    codec_folder: Path, vocoder_name: str | None, output: Path, name: str
 ) -> SecoustiCodec | P2PSynCodec:
-    """The codec of one folder, speaking through the vocoder of the other, saved to ``output``.
+    """The codec of a folder, speaking through another's vocoder, saved to ``output``.
 
     Raises:
         SecoustiError: the two were made for different mel frames, a vocoder is missing or of no
@@ -45,23 +46,21 @@ def pack(
     """
     codec = load_codec(codec_folder)
     if isinstance(codec, SecoustiCodec):
-        codec = _speaking(codec, codec_folder, vocoder_folder)
-    elif vocoder_folder is not None:
+        codec = _speaking(codec, codec_folder, vocoder_name)
+    elif vocoder_name is not None:
         raise SecoustiError(f"{codec_folder} holds a P2PSynCodec, which needs no vocoder")
     codec.model_id = name
     codec.save_pretrained(output, dtype=torch.float16)
     return load_codec(output)
 
 
-def _speaking(
-    codec: SecoustiCodec, codec_folder: Path, vocoder_folder: Path | None
-) -> SecoustiCodec:
-    """``codec`` with the vocoder of a folder."""
-    if vocoder_folder is None:
+def _speaking(codec: SecoustiCodec, codec_folder: Path, vocoder_name: str | None) -> SecoustiCodec:
+    """``codec`` with the vocoder of a folder, or of another codec."""
+    if vocoder_name is None:
         raise SecoustiError(f"{codec_folder} holds a SecoustiCodec: name its vocoder's folder too")
-    vocoder, config = load_vocoder(vocoder_folder)
+    vocoder, config = vocoder_of(vocoder_name)
     if to_dict(vocoder.mel) != to_dict(codec.config.mel):
-        raise SecoustiError(f"{codec_folder} and {vocoder_folder} use different mel frames")
+        raise SecoustiError(f"{codec_folder} and {vocoder_name} use different mel frames")
     whole = SecoustiCodec(replace(codec.config, vocoder=config))
     tensors = {k: v for k, v in codec.state_dict().items() if not k.startswith("vocoder.")}
     tensors |= {f"vocoder.{k}": v for k, v in vocoder.state_dict().items()}
@@ -120,7 +119,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("codec", type=Path, help="a codec's folder")
-    parser.add_argument("vocoder", type=Path, nargs="?", help="a vocoder's, for a SecoustiCodec")
+    parser.add_argument(
+        "vocoder", nargs="?", help="a vocoder's folder, or a codec's (or its name) to take it from"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the model's folder")
     parser.add_argument("--name", help="the model's name; the output folder's if not given")
     parser.add_argument("--about", type=Path, help="Markdown that ends the model card")

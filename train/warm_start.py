@@ -11,6 +11,7 @@ from secousti.codec import SecoustiCodec
 from secousti.config import MelConfig, to_dict
 from secousti.errors import SecoustiError
 from secousti.vocoder.base import Vocoder
+from secousti.vocoder.config import VocoderConfig
 from secousti.vocoder.files import load_vocoder
 
 
@@ -39,21 +40,30 @@ def warm_start(codec: SecoustiCodec, name: str) -> list[str]:
     return fresh
 
 
+def vocoder_of(name: str) -> tuple[Vocoder, VocoderConfig]:
+    """The vocoder of the folder ``name``, or of the saved codec of that name (or folder).
+
+    Raises:
+        SecoustiError: it has none.
+    """
+    config = Path(name) / "config.json"
+    if config.is_file() and "vocoder" in json.loads(config.read_text("utf-8")):
+        return load_vocoder(name)
+    codec = SecoustiCodec.from_pretrained(name)
+    if codec.vocoder is None or codec.config.vocoder is None:
+        raise SecoustiError(f"{name} has no vocoder; name a vocoder's folder or a codec with one")
+    return codec.vocoder, codec.config.vocoder
+
+
 def borrow_vocoder(name: str | None, mel: MelConfig, device: torch.device) -> Vocoder | None:
-    """The vocoder of the folder ``name``, or of the saved codec of that name; frozen.
+    """``vocoder_of`` the name, if there is one, frozen.
 
     Raises:
         SecoustiError: it has none, or one for other mels.
     """
     if name is None:
         return None
-    config = Path(name) / "config.json"
-    if config.is_file() and "vocoder" in json.loads(config.read_text("utf-8")):
-        vocoder: Vocoder | None = load_vocoder(name)[0]
-    else:
-        vocoder = SecoustiCodec.from_pretrained(name).vocoder
-    if vocoder is None:
-        raise SecoustiError(f"{name} has no vocoder; leave training.run.vocoder out")
+    vocoder, _ = vocoder_of(name)
     if to_dict(vocoder.mel) != to_dict(mel):
         raise SecoustiError(f"the vocoder of {name} was trained for other mel frames")
     return vocoder.eval().requires_grad_(False).to(device)
