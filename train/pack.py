@@ -6,11 +6,12 @@
         -o secousti/hub/bundled/p2psyn-mini-16k --about configs/cards/p2psyn-mini-16k.md
 
 A SecoustiCodec is joined with a vocoder that was trained apart or that another codec has; a
-P2PSynCodec has none. Writes
-config.json, model.safetensors (float16: these weights are the model from then on, tokens are what
-they say) and README.md, the model card: what the model is, ``results.json`` if the folder has one,
-and what ``--about`` says of its training and use. ``--report`` makes ``results.json`` from the
-report folder of a ``secousti eval`` of the packed model; the rest comes out as it was.
+P2PSynCodec has none.
+
+Writes config.json, model.safetensors (float16: these weights are the model from then on, tokens
+are what they say) and README.md, the model card: what the model is, ``results.json`` if the folder
+has one, and what ``--about`` says of its training and use. ``--report`` makes ``results.json``
+from the report folder of a ``secousti eval`` of the packed model; the rest comes out as it was.
 """
 
 from __future__ import annotations
