@@ -68,6 +68,8 @@ class ObjectiveConfig:
         sample: draw S and G from their distributions in training; off, the means are used.
         phoneme_encoder: depth and inventory. judge: size of the discriminator of decoded
             mels, which ``schedule.adversarial`` needs.
+        listener: folder of the listener (``python -m train.voice``) that ``schedule.conversion``
+            needs.
         warp_share: of the items, whose encoder hears another voice than the decoder is asked for,
             all frequencies multiplied by a factor within ``warp`` (``train/warp.py``).
     """
@@ -82,6 +84,7 @@ class ObjectiveConfig:
     sample: bool = True
     phoneme_encoder: PhonemeEncoderConfig = field(default_factory=PhonemeEncoderConfig)
     judge: DiscriminatorConfig | None = None
+    listener: str | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
 
@@ -165,6 +168,11 @@ class TrainingConfig:
             raise SecoustiError(
                 "schedule.adversarial has a weight, but there is no discriminator: set "
                 "objective.judge to {} or to its size"
+            )
+        if self.schedule.conversion > 0 and self.objective.listener is None:
+            raise SecoustiError(
+                "schedule.conversion has a weight, but nobody listens: train a listener with "
+                "python -m train.voice and name its folder in objective.listener"
             )
 
 

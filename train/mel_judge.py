@@ -29,21 +29,34 @@ class MelJudge(nn.Module):
         scores: Judgement = self.judge(((mel - _MIDDLE) / _SPREAD).mT[:, None])
         return scores
 
-    def losses(self, decoded: Tensor, mel: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def losses(
+        self, decoded: Tensor, mel: Tensor, mask: Tensor, converted: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """``judge`` trains this module; ``adversarial`` and ``features`` train who decoded.
 
         Arguments:
             decoded, mel: [B, n_mels, T]. mask: bool [B, T]; padding is alike in both.
+            converted: the words of the first items in other voices, which no features can match.
         """
         shown = torch.where(mask[:, None], decoded, mel)
+        copies = len(shown)
+        if converted is not None:
+            first = slice(0, len(converted))
+            other = torch.where(mask[first, None], converted, mel[first])
+            shown = torch.cat([shown, other])
         real, fake = self(mel), self(shown.detach())
         weights = {name: p.detach() for name, p in self.named_parameters()}
         heard = functional_call(self, weights, (shown,))
         return {
             "judge": discriminator_loss([_float(real)], [_float(fake)], "hinge"),
             "adversarial": generator_loss([_float(heard)], "hinge"),
-            "features": feature_loss([_float(real)], [_float(heard)]),
+            "features": feature_loss([_float(real)], [_first(_float(heard), copies)]),
         }
+
+
+def _first(judgement: Judgement, items: int) -> Judgement:
+    score, features = judgement
+    return score[:items], [feature[:items] for feature in features]
 
 
 def _float(judgement: Judgement) -> Judgement:

@@ -14,6 +14,7 @@ from secousti.semantic.contrastive import FrameContrastiveLoss
 from secousti.semantic.phoneme_encoder import PhonemeEncoder, token_labels
 from secousti.text.inventory import IGNORE
 from train.config import ObjectiveConfig
+from train.conversion import Conversion, in_other_voices
 from train.data import Batch
 from train.losses import (
     kl_to_standard_normal,
@@ -24,6 +25,7 @@ from train.losses import (
 )
 from train.mel_judge import MelJudge
 from train.perceptual import IntelligibilityLoss, LoudnessLoss
+from train.voice.listener import load_listener
 from train.warp import VoiceWarp
 
 OWN = ("text", "judge")  # what trains beside the codec
@@ -65,9 +67,10 @@ class TextBranch(nn.Module):
 
 @dataclass
 class Semantics:
-    """The token path of one batch: S [B, D, L], A_hat, tokens int64 [B, L], and its losses."""
+    """The token path of one batch: S [B, D, L], G [B, D], A_hat, int64 [B, L], and its losses."""
 
     vectors: Tensor
+    voice: Tensor
     a_hat: Tensor
     indices: Tensor
     kl_semantic: Tensor
@@ -105,6 +108,9 @@ class Objective(nn.Module):
         self.loudness = LoudnessLoss(codec.config.mel)
         self.intelligibility = IntelligibilityLoss(codec.config.mel)
         self.judge = MelJudge(config.judge) if config.judge is not None else None
+        self.conversion = None
+        if config.listener is not None:
+            self.conversion = Conversion(codec, load_listener(config.listener))
         if config.warp_share > 0 and codec.config.pitch is not None:
             raise SecoustiError("objective.warp_share needs a codec that does not hear the pitch")
         self.warp = VoiceWarp(codec.config.mel, config.warp_share, config.warp)
@@ -205,6 +211,7 @@ class Objective(nn.Module):
         zero = mu.new_zeros(())
         return Semantics(
             quantized.vectors,
+            g,
             a_hat,
             quantized.indices,
             kl_with_margin(masked_mean(kl, mask), config.margin) if variational else zero,
@@ -236,13 +243,34 @@ class Objective(nn.Module):
             "kl_para": semantics.kl_para,
             "commitment": semantics.commitment,
         }
+        converted = None
+        if "conversion" in weights and len(mel) > 1:
+            converted, words, voices = in_other_voices(
+                self.codec, semantics.vectors, semantics.voice
+            )
+            losses |= self._converted_losses(converted, mel, mel_mask, words, voices)
         if weights.keys() & {"token_mel", "loudness", "intelligibility", "judge"}:
             decoded = self.codec.decoder(semantics.a_hat)[0]
-            losses |= self._decoded_losses(decoded, mel, mel_mask, weights)
+            losses |= self._decoded_losses(decoded, converted, mel, mel_mask, weights)
         return losses
 
+    def _converted_losses(
+        self, converted: Tensor, mel: Tensor, mask: Tensor, words: slice, voices: slice
+    ) -> dict[str, Tensor]:
+        """Whether it is the right voice, and whether it says the same."""
+        assert self.conversion is not None
+        return {
+            "conversion": self.conversion(converted, mask[words], mel[voices], mask[voices]),
+            "conversion_words": self.intelligibility(converted, mel[words], mask[words]),
+        }
+
     def _decoded_losses(
-        self, decoded: Tensor, mel: Tensor, mask: Tensor, weights: dict[str, float]
+        self,
+        decoded: Tensor,
+        converted: Tensor | None,
+        mel: Tensor,
+        mask: Tensor,
+        weights: dict[str, float],
     ) -> dict[str, Tensor]:
         """What the mel decoded from tokens is judged by: [B, n_mels, T] against the recording's."""
         errors = {
@@ -253,7 +281,7 @@ class Objective(nn.Module):
         losses = {name: f(decoded, mel, mask) for name, f in errors.items() if name in weights}
         if "judge" in weights:
             assert self.judge is not None
-            losses |= self.judge.losses(decoded, mel, mask)
+            losses |= self.judge.losses(decoded, mel, mask, converted)
         return losses
 
     def part(self, name: str) -> nn.Module:

@@ -29,6 +29,8 @@ LOSSES = (
     "judge",
     "adversarial",
     "features",
+    "conversion",
+    "conversion_words",
 )
 
 StageName = Literal["acoustic", "semantic", "joint", "decoder"]
@@ -70,6 +72,9 @@ class ScheduleConfig:
         adversarial: weight of what a discriminator says of the same speech's mel
             (``train/mel_judge.py``), rising like a KL term; features: of the match of its features
             from the start of that rise on. Only where every module trains, and in ``decoder``.
+        conversion: weight of the distance between the voice of converted speech and the one asked
+            for (``train/conversion.py``); conversion_words: of its envelopes' distance from the
+            words' recording.
         commitment: weight of the quantizer's own loss (VQ-VAE and SimVQ; FSQ has none).
     """
 
@@ -86,6 +91,8 @@ class ScheduleConfig:
     intelligibility: float = 0.0
     adversarial: KLWarmup = field(default_factory=lambda: KLWarmup(upper=0.0))
     features: float = 2.0
+    conversion: float = 0.0
+    conversion_words: float = 0.0
     commitment: float = 1.0
 
     def __post_init__(self) -> None:
@@ -148,9 +155,13 @@ class Schedule:
         if stage == "acoustic":
             return {"mel": 1.0}  # lines 3-4
         heard = {"loudness": self.config.loudness, "intelligibility": self.config.intelligibility}
+        converted = {
+            "conversion": self.config.conversion,
+            "conversion_words": self.config.conversion_words * (self.config.conversion > 0),
+        }
         judged = self._judged(step)
         if stage == "decoder":
-            return {"token_mel": 1.0, **heard, **judged}
+            return {"token_mel": 1.0, **heard, **converted, **judged}
         semantic = {
             "acoustic": self.config.alpha,
             "contrastive": self.config.beta,
@@ -159,6 +170,7 @@ class Schedule:
             "token_mel": self.config.token_mel,
             "commitment": self.config.commitment,
             **heard,
+            **converted,
         }  # lines 5-13
         if stage == "semantic":
             return semantic

@@ -51,6 +51,18 @@ def test_padding_is_not_judged(judge, mels):
     assert decoded.grad[..., 20:].abs().sum() == 0
 
 
+def test_converted_speech_is_judged_but_matches_no_features(judge, mels):
+    decoded, real, mask = mels
+    converted = torch.full((1, 80, 40), -4.0, requires_grad=True)
+    plain = judge.losses(decoded, real, mask)
+    both = judge.losses(decoded, real, mask, converted)
+    torch.testing.assert_close(both["features"], plain["features"])
+    assert both["judge"] != plain["judge"]
+    both["adversarial"].backward()
+    assert converted.grad is not None
+    assert converted.grad.abs().sum() > 0
+
+
 def test_it_learns_to_tell_flat_mels_from_rough_ones(judge, mels):
     decoded, real, mask = mels
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3)

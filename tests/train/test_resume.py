@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from secousti import SecoustiCodec
+from secousti.config import MelConfig
 from tests.train.corpus import finish, losses, toy_document, train, write_config, write_corpus
+from train.voice.listener import ListenerConfig, VoiceListener, save_listener
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +36,21 @@ def whole(corpus):
 
 @pytest.fixture(scope="module")
 def judged(corpus):
-    """An uninterrupted run of every module on every loss, with a discriminator of the mels."""
+    """An uninterrupted run of every module on every loss, judged and heard in other voices."""
     folder, manifest = corpus
     document = toy_document(folder, manifest)
     training = document["training"]
+    listener = folder / "listener"
+    save_listener(VoiceListener(MelConfig(), ListenerConfig(channels=8, dilations=(1,))), listener)
     training["objective"] |= {"warp_share": 0.5, "judge": {"channels": 4, "layers": 2}}
+    training["objective"]["listener"] = str(listener)
     training["schedule"] |= {
         "strategy": "joint",
         "loudness": 1.0,
         "intelligibility": 1.0,
         "adversarial": {"start": 4, "end": 8, "upper": 0.3},
+        "conversion": 1.0,
+        "conversion_words": 1.0,
     }
     training["optim"]["name"] = "muon"
     training["run"]["output"] = str(folder / "judged")
@@ -107,6 +114,7 @@ def test_everything_that_judges_speech_is_logged_and_finite(judged):
     found = losses(run)
     last = {name.split("/")[1]: value for (step, name), value in found.items() if step == 16}
     assert {"loudness", "intelligibility", "judge", "adversarial", "features"} <= set(last)
+    assert {"conversion", "conversion_words"} <= set(last)
     assert all(math.isfinite(value) for value in last.values())
     assert not any(name == "train/adversarial" for step, name in found if step <= 4)
 

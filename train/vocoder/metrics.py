@@ -36,10 +36,10 @@ class MetricsFile:
             writer.writerow(row)
 
 
-def progress_bar(enabled: bool) -> Progress:
+def progress_bar(enabled: bool, what: str = "vocoder") -> Progress:
     """Steps done, time taken and left, and the last losses."""
     return Progress(
-        TextColumn("[bold]vocoder"),
+        TextColumn(f"[bold]{what}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

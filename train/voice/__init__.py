@@ -1,0 +1,1 @@
+"""A listener that knows voices: trained alone, then asked whether converted speech is like B."""

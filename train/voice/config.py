@@ -1,0 +1,54 @@
+"""A listener's training file: keys ``mel`` (the codec's), ``listener`` and ``training``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secousti.config import MelConfig, from_dict
+from train.config import DataConfig
+from train.settings import BaseOptimConfig, BaseRunConfig, read_document
+from train.voice.listener import ListenerConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig(BaseOptimConfig):
+    """AdamW with warm-up and a cosine.
+
+    Arguments:
+        margin, scale: of the angular margin (ArcFace, Deng et al. 2019), radians and logits.
+    """
+
+    steps: int
+    lr: float = 2e-3
+    warmup_steps: int = 50
+    clip: float = 5.0
+    margin: float = 0.2
+    scale: float = 30.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """``data`` as a codec's (labels and windows are not used)."""
+
+    data: DataConfig
+    optim: OptimConfig
+    run: BaseRunConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole file."""
+
+    training: TrainingConfig
+    mel: MelConfig = field(default_factory=MelConfig)
+    listener: ListenerConfig = field(default_factory=ListenerConfig)
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a file and its bases, then apply ``dotted.key=value`` overrides.
+
+    Raises:
+        SecoustiError: a missing file, an unknown key or a value of the wrong type.
+    """
+    return from_dict(Config, read_document(path, overrides), where=str(path))

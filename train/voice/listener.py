@@ -1,0 +1,124 @@
+"""Who speaks in a mel: a small network of our own, taught to tell training speakers apart.
+
+It serves training alone (``train/conversion.py``). Evaluation asks another network, Resemblyzer,
+which has never been trained against, so that a gain there is a gain in the voice and not in
+pleasing one judge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from secousti.config import MelConfig, from_dict, to_dict
+from secousti.errors import SecoustiError
+from secousti.paralinguistic.encoder import SqueezeExcite
+
+_MIDDLE, _SPREAD = -5.0, 2.5  # of log-mels, roughly
+
+
+@dataclass(frozen=True)
+class ListenerConfig:
+    """``channels`` of every block, one block per entry of ``dilations``; ``dim`` of the voice."""
+
+    channels: int = 160
+    dilations: tuple[int, ...] = (1, 2, 3, 4)
+    dim: int = 128
+
+
+class Block(nn.Module):
+    """A dilated convolution with squeeze and excitation, beside what came in: [B, C, T]."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.norm = nn.BatchNorm1d(channels)
+        self.gate = SqueezeExcite(channels, 4)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return (x + self.gate(torch.relu(self.norm(self.conv(x))), mask)) * mask
+
+
+class VoiceListener(nn.Module):
+    """Log-mel [B, n_mels, T] -> a unit vector [B, dim], near for one speaker's recordings.
+
+    Blocks of dilated convolutions with squeeze and excitation and attentive statistics (after
+    ECAPA-TDNN, Desplanques et al. 2020).
+    """
+
+    def __init__(self, mel: MelConfig, config: ListenerConfig) -> None:
+        super().__init__()
+        self.mel, self.config = mel, config
+        channels = config.channels
+        self.first = nn.Conv1d(mel.n_mels, channels, 5, stride=2, padding=2)
+        self.blocks = nn.ModuleList(Block(channels, dilation) for dilation in config.dilations)
+        self.last = nn.Conv1d(channels, channels, 1)
+        self.attention = nn.Sequential(
+            nn.Conv1d(channels, channels // 4, 1), nn.Tanh(), nn.Conv1d(channels // 4, channels, 1)
+        )
+        self.norm = nn.BatchNorm1d(2 * channels)
+        self.project = nn.Linear(2 * channels, config.dim)
+
+    def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
+        """``mask``: bool [B, T], False where a frame is padding."""
+        with torch.autocast(mel.device.type, enabled=False):  # voices differ by little
+            heard = mask[:, None, ::2].float()
+            x = self.first((mel.float() - _MIDDLE) / _SPREAD * mask[:, None])
+            x = torch.relu(x) * heard
+            for block in self.blocks:
+                x = block(x, heard)
+            x = torch.relu(self.last(x))
+            statistics = self.norm(self._statistics(x, heard))
+            return F.normalize(self.project(statistics), dim=-1)
+
+    def _statistics(self, x: Tensor, heard: Tensor) -> Tensor:
+        """Mean and deviation over the frames that tell most, [B, 2 C]."""
+        scores = self.attention(x).masked_fill(heard == 0, -1e4)
+        weights = scores.softmax(-1)
+        mean = (weights * x).sum(-1)
+        variance = (weights * x.square()).sum(-1) - mean.square()
+        return torch.cat([mean, variance.clamp(min=1e-5).sqrt()], 1)
+
+
+def save_listener(listener: VoiceListener, folder: Path) -> None:
+    """``config.json`` and ``model.safetensors``; each file appears whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{os.getpid()}.tmp"
+    save_file({n: t.cpu().contiguous() for n, t in listener.state_dict().items()}, temporary)
+    temporary.replace(folder / "model.safetensors")
+    document = {"listener": to_dict(listener.config), "mel": to_dict(listener.mel)}
+    temporary.write_text(json.dumps(document, indent=2), "utf-8")
+    temporary.replace(folder / "config.json")
+
+
+def load_listener(folder: str | Path) -> VoiceListener:
+    """The listener saved in ``folder``, frozen and in eval mode.
+
+    Raises:
+        SecoustiError: there is none, or its weights do not fit its configuration.
+    """
+    folder = Path(folder)
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise SecoustiError(
+                f"{folder} holds no listener: {name} is missing; train one with "
+                "python -m train.voice configs/voice_listener.yaml"
+            )
+    document = json.loads((folder / "config.json").read_text("utf-8"))
+    where = str(folder / "config.json")
+    listener = VoiceListener(
+        from_dict(MelConfig, document["mel"], where=where),
+        from_dict(ListenerConfig, document["listener"], where=where),
+    )
+    try:
+        listener.load_state_dict(load_file(folder / "model.safetensors"))
+    except RuntimeError as error:
+        raise SecoustiError(f"weights and configuration in {folder} differ: {error}") from None
+    return listener.eval().requires_grad_(False)
