@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from secousti.errors import SecoustiError
+from train.command import run_file
 
 
-def main(
-    config: Annotated[Path, typer.Argument(help="configs/voice_listener.yaml, or one like it")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="training.optim.lr=5e-4 and the like")
-    ] = None,
-) -> None:
-    """Train the listener of CONFIG, which codecs learn conversion from (objective.listener)."""
+def train(config: Path, overrides: tuple[str, ...]) -> None:
+    """What the file describes, in one process."""
     from train.voice.config import load
     from train.voice.trainer import Trainer
 
-    try:
-        Trainer(load(config, tuple(overrides or ()))).run()
-    except SecoustiError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(1) from None
+    Trainer(load(config, overrides)).run()
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_file(
+        train,
+        "Train the listener of CONFIG, from whom codecs learn conversion (objective.listener); a "
+        "run that was stopped continues where it was saved.",
+    )
