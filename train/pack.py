@@ -11,7 +11,8 @@ P2PSynCodec has none.
 Writes config.json, model.safetensors (float16: these weights are the model from then on, tokens
 are what they say) and README.md, the model card: what the model is, ``results.json`` if the folder
 has one, and what ``--about`` says of its training and use. ``--report`` makes ``results.json``
-from the report folder of a ``secousti eval`` of the packed model; the rest comes out as it was.
+from the report folder of a ``secousti eval`` of the packed model, ``--made-by`` being its command;
+the rest comes out as it was.
 """
 
 from __future__ import annotations
@@ -127,6 +128,7 @@ def main() -> None:
     parser.add_argument("--name", help="the model's name; the output folder's if not given")
     parser.add_argument("--about", type=Path, help="Markdown that ends the model card")
     parser.add_argument("--report", type=Path, help="a report of the model, for its results.json")
+    parser.add_argument("--made-by", help="the command that made the report, which the card names")
     args = parser.parse_args()
     try:
         _run(args)
@@ -138,7 +140,9 @@ def main() -> None:
 def _run(args: argparse.Namespace) -> None:
     packed = pack(args.codec, args.vocoder, args.output, args.name or args.output.name)
     if args.report is not None:
-        text = json.dumps(results(args.report, packed.model_id), indent=2, ensure_ascii=False)
+        document = {"command": args.made_by} if args.made_by else {}
+        document |= results(args.report, packed.model_id)
+        text = json.dumps(document, indent=2, ensure_ascii=False)
         with replacing(args.output / RESULTS_NAME) as path:
             path.write_text(text + "\n", encoding="utf-8")
     write_card(packed, args.output, args.about)
