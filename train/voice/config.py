@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from secousti.config import MelConfig, from_dict
 from train.config import DataConfig
-from train.settings import BaseOptimConfig, BaseRunConfig, read_document
+from train.settings import BaseOptimConfig, read_document
 from train.voice.listener import ListenerConfig
 
 
@@ -28,12 +29,24 @@ class OptimConfig(BaseOptimConfig):
 
 
 @dataclass(frozen=True)
+class RunConfig:
+    """Where results go and how often; steps throughout. ``keep_last``: checkpoints that stay."""
+
+    output: str
+    seed: int = 0
+    validate_every: int = 250
+    save_every: int = 250
+    keep_last: int = 2
+    device: Literal["auto", "cpu"] = "auto"
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """``data`` as a codec's (labels and windows are not used)."""
 
     data: DataConfig
     optim: OptimConfig
-    run: BaseRunConfig
+    run: RunConfig
 
 
 @dataclass(frozen=True)

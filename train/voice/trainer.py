@@ -159,11 +159,9 @@ class Trainer:
         return self.step % every == 0 or self.step == self.optim.steps
 
     def _start(self) -> None:
-        modules: dict[str, nn.Module] = {"listener": self.listener, "scores": self.scores}
-        self.modules = modules
         found = checkpoints(self.folder)
         if found:
-            meta = load_checkpoint(found[-1], modules, {"optimizer": self.optimizer})
+            meta = load_checkpoint(found[-1], self._modules(), {"optimizer": self.optimizer})
             self.step = meta["step"]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.metrics = MetricsFile(self.folder / "metrics.csv", self.step)
@@ -172,7 +170,10 @@ class Trainer:
     def _save(self) -> None:
         optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": self.optimizer}
         keep = self.settings.keep_last
-        save_checkpoint(self.folder, self.step, self.modules, optimizers, {}, keep)
+        save_checkpoint(self.folder, self.step, self._modules(), optimizers, {}, keep)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"listener": self.listener, "scores": self.scores}
 
 
 def equal_error_rate(same: np.ndarray, other: np.ndarray) -> float:
