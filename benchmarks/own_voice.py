@@ -18,14 +18,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from resemblyzer import VoiceEncoder, preprocess_wav
-from torch import Tensor
 
 from benchmarks.measure import markdown
 from secousti import SecoustiCodec
-from secousti.audio.io import load_audio
-from secousti.audio.resample import SincResampler
-from secousti.evaluation.metrics.base import Score
+from secousti.evaluation.audio import Audio, read_audio
+from secousti.evaluation.metrics.base import Sample, Score
+from secousti.evaluation.metrics.similarity import SpeakerSimilarity
 from secousti.evaluation.statistics import estimate
 
 SECONDS = 8
@@ -47,10 +45,17 @@ def pairs(manifest: Path) -> list[tuple[str, Path, Path]]:
     ]
 
 
-def read(path: Path, rate: int) -> Tensor:
-    """[N] at ``rate``."""
-    wav, own = load_audio(path)
-    return SincResampler(own, rate)(wav)[: SECONDS * rate]
+def read(path: Path) -> Audio:
+    """The beginning of a recording."""
+    audio = read_audio(path)
+    return Audio(audio.samples[: SECONDS * audio.rate], audio.rate)
+
+
+@torch.no_grad()
+def coded(codec: SecoustiCodec, audio: Audio) -> Audio:
+    """Through tokens and back, in its own voice."""
+    heard = codec.decode(codec.encode(torch.from_numpy(audio.at(codec.sample_rate))))
+    return Audio(heard[0, 0].numpy(), codec.sample_rate)
 
 
 def main() -> None:
@@ -60,23 +65,16 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--model", action="append", required=True, help="may be repeated")
     args = parser.parse_args()
-    encoder = VoiceEncoder("cpu", verbose=False)
+    similarity = SpeakerSimilarity()
     codecs = {model: SecoustiCodec.from_pretrained(model).eval() for model in args.model}
-
-    def voice(wav: Tensor, rate: int) -> Tensor:
-        heard = preprocess_wav(SincResampler(rate, 16000)(wav).numpy())
-        return torch.from_numpy(encoder.embed_utterance(heard))
-
     scores: dict[str, list[Score]] = defaultdict(list)
     chosen = pairs(args.manifest)
     for _, one, other in chosen:
-        wanted = voice(read(other, 16000), 16000)
-        scores["the recording"].append(Score(float(voice(read(one, 16000), 16000) @ wanted)))
-        for model, codec in codecs.items():
-            rate = codec.sample_rate
-            with torch.no_grad():
-                heard = codec.decode(codec.encode(read(one, rate)))[0, 0]
-            scores[model].append(Score(float(voice(heard, rate) @ wanted)))
+        spoken, wanted = read(one), read(other)
+        heard = {"the recording": spoken}
+        heard |= {model: coded(codec, spoken) for model, codec in codecs.items()}
+        for name, audio in heard.items():
+            scores[name].append(similarity.compute(Sample(audio, identity=wanted)))
     speakers = [speaker for speaker, _, _ in chosen]
     rows = []
     for name, values in scores.items():
