@@ -16,9 +16,11 @@ from tests.train.corpus import REPO, losses, toy_document, write_config, write_c
 from train.config import Config, load
 from train.schedule import Schedule
 from train.trainer import Trainer
+from train.voice import config as voice
 
 CONFIGS = REPO / "configs"
 ABLATIONS = sorted(path.stem for path in (CONFIGS / "ablations").glob("*.yaml"))
+PHASES = sorted(CONFIGS.glob("mini_*hz_*.yaml"))
 MODELS = ["secousti_21hz", "secousti_86hz", "mini_21hz", "mini_86hz"]
 # Table II, row by row: quantizer, variational, causal, strategy, acoustic dimension.
 TABLE_II = {
@@ -52,6 +54,22 @@ def test_models_load(name):
     for ratio in config.codec.seanet.ratios:
         tokens /= ratio
     assert round(tokens) == pytest.approx(tokens, abs=0.02), "crops are whole numbers of tokens"
+
+
+@pytest.mark.parametrize("path", PHASES, ids=lambda path: path.stem)
+def test_phases_of_the_bundled_models_load_and_plan_their_last_step(path):
+    config = load(path, ("training.data.alignments=[]",))
+    schedule = Schedule(config.training.schedule)
+    last = schedule.at(config.training.schedule.total_steps)
+    assert last.step == last.stage.last_step
+
+
+def test_the_listener_hears_the_mels_of_the_models_that_ask_it():
+    listener = voice.load(CONFIGS / "voice_listener.yaml")
+    for name in ("mini_21hz_voices", "mini_86hz_voices"):
+        config = load(CONFIGS / f"{name}.yaml")
+        assert config.codec.mel == listener.mel
+        assert config.training.objective.listener == f"{listener.training.run.output}/listener"
 
 
 @pytest.mark.parametrize("row", TABLE_II)
