@@ -42,7 +42,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """``data`` as a codec's (labels and windows are not used)."""
+    """``data`` as a codec's; labels and windows are not used (a short window costs no time)."""
 
     data: DataConfig
     optim: OptimConfig
