@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -102,7 +103,8 @@ def speakers(summary: Summary) -> Figure | None:
         spread = rng.uniform(-0.18, 0.18, len(means))
         axes.scatter(place + spread, means, s=20, color=colour(index), alpha=0.6, linewidths=0)
         axes.hlines(row.estimates[first.name].mean, place - 0.3, place + 0.3, colors="#222222")
-    axes.set_xticks(range(len(rows)), [row.label.replace(" ", "\n", 1) for _, row in rows])
+    # Words and parts of hyphenated names go below each other before neighbours touch.
+    axes.set_xticks(range(len(rows)), [textwrap.fill(row.label, 12) for _, row in rows])
     axes.tick_params(axis="x", length=0, labelsize=9)
     axes.set_ylabel(first.heading)
     tidy(axes)
