@@ -5,8 +5,13 @@
     python -m train.pack runs/p2psyn_mini/pseudo/best \
         -o secousti/hub/bundled/p2psyn-mini-16k --about configs/cards/p2psyn-mini-16k.md
 
+    python -m train.pack runs/vocoder/mini/vocoder -o secousti/hub/bundled/vocoders/two-frames
+    python -m train.pack runs/mini-21hz/checkpoints/last/codec two-frames \
+        -o secousti/hub/bundled/mini-21hz
+
 A SecoustiCodec is joined with a vocoder that was trained apart or that another codec has; a
-P2PSynCodec has none.
+P2PSynCodec has none. Named by the name of a bundled vocoder, the codec shares it: the weights are
+stored once (``secousti.hub.shared``). A vocoder's own folder is packed as it is.
 
 Writes config.json, model.safetensors (float16: these weights are the model from then on, tokens
 are what they say) and README.md, the model card: what the model is, ``results.json`` if the folder
@@ -32,9 +37,11 @@ from secousti.config import to_dict
 from secousti.errors import SecoustiError
 from secousti.hub.card import RESULTS_NAME, model_card
 from secousti.hub.load import load_codec
+from secousti.hub.shared import share_vocoder, shared_vocoders
 from secousti.hub.weights import load_strictly
 from secousti.p2psyn.codec import P2PSynCodec
-from train.warm_start import vocoder_of
+from secousti.vocoder.files import load_vocoder, save_vocoder
+from train.warm_start import holds_vocoder, vocoder_of
 
 
 def pack(
@@ -53,7 +60,22 @@ def pack(
         raise SecoustiError(f"{codec_folder} holds a P2PSynCodec, which needs no vocoder")
     codec.model_id = name
     codec.save_pretrained(output, dtype=torch.float16)
+    if vocoder_name in shared_vocoders():
+        share_vocoder(output, vocoder_name)
     return load_codec(output)
+
+
+def pack_vocoder(folder: Path, output: Path) -> None:
+    """The vocoder of a folder, in half precision.
+
+    Raises:
+        SecoustiError: float16 cannot hold its weights.
+    """
+    vocoder, config = load_vocoder(folder)
+    half = vocoder.half()
+    if not all(bool(tensor.isfinite().all()) for tensor in half.state_dict().values()):
+        raise SecoustiError(f"the weights of {folder} are not finite in half precision")
+    save_vocoder(half, config, output)
 
 
 def _speaking(codec: SecoustiCodec, codec_folder: Path, vocoder_name: str | None) -> SecoustiCodec:
@@ -120,9 +142,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("codec", type=Path, help="a codec's folder")
+    parser.add_argument("codec", type=Path, help="a codec's folder, or a vocoder's")
     parser.add_argument(
-        "vocoder", nargs="?", help="a vocoder's folder, or a codec's (or its name) to take it from"
+        "vocoder",
+        nargs="?",
+        help="a bundled vocoder to share, a vocoder's folder, or a codec to take it from",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the model's folder")
     parser.add_argument("--name", help="the model's name; the output folder's if not given")
@@ -138,6 +162,10 @@ def main() -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    if holds_vocoder(args.codec):
+        pack_vocoder(args.codec, args.output)
+        print(f"{args.output.name}: {_megabytes(args.output)}")
+        return
     packed = pack(args.codec, args.vocoder, args.output, args.name or args.output.name)
     if args.report is not None:
         document = {"command": args.made_by} if args.made_by else {}
@@ -146,8 +174,11 @@ def _run(args: argparse.Namespace) -> None:
         with replacing(args.output / RESULTS_NAME) as path:
             path.write_text(text + "\n", encoding="utf-8")
     write_card(packed, args.output, args.about)
-    size = (args.output / "model.safetensors").stat().st_size
-    print(f"{packed.model_id}: {size / 1e6:.1f} MB, weight hash {packed.weight_hash}")
+    print(f"{packed.model_id}: {_megabytes(args.output)}, weight hash {packed.weight_hash}")
+
+
+def _megabytes(folder: Path) -> str:
+    return f"{(folder / 'model.safetensors').stat().st_size / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 from secousti.codec import SecoustiCodec
 from secousti.config import MelConfig, to_dict
 from secousti.errors import SecoustiError
+from secousti.hub.shared import shared_vocoders, vocoder_folder
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.config import VocoderConfig
 from secousti.vocoder.files import load_vocoder
@@ -41,18 +42,25 @@ def warm_start(codec: SecoustiCodec, name: str) -> list[str]:
 
 
 def vocoder_of(name: str) -> tuple[Vocoder, VocoderConfig]:
-    """The vocoder of the folder ``name``, or of the saved codec of that name (or folder).
+    """The bundled vocoder ``name``, that of a folder, or that of a saved codec.
 
     Raises:
         SecoustiError: it has none.
     """
-    config = Path(name) / "config.json"
-    if config.is_file() and "vocoder" in json.loads(config.read_text("utf-8")):
+    if name in shared_vocoders():
+        return load_vocoder(vocoder_folder(name))
+    if holds_vocoder(Path(name)):
         return load_vocoder(name)
     codec = SecoustiCodec.from_pretrained(name)
     if codec.vocoder is None or codec.config.vocoder is None:
         raise SecoustiError(f"{name} has no vocoder; name a vocoder's folder or a codec with one")
     return codec.vocoder, codec.config.vocoder
+
+
+def holds_vocoder(folder: Path) -> bool:
+    """Whether a folder is that of a vocoder alone."""
+    config = folder / "config.json"
+    return config.is_file() and "vocoder" in json.loads(config.read_text("utf-8"))
 
 
 def borrow_vocoder(name: str | None, mel: MelConfig, device: torch.device) -> Vocoder | None:

@@ -12,7 +12,8 @@ from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from secousti.hub.kinds import codec_class
 from secousti.hub.resolve import bundled_folder, bundled_models
-from secousti.hub.weights import WEIGHTS_NAME, read_config
+from secousti.hub.shared import weight_files
+from secousti.hub.weights import read_config
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,12 @@ class ModelEntry:
 
     @property
     def size(self) -> int:
-        """Bytes of the weights."""
-        path = self.folder / WEIGHTS_NAME
-        return path.stat().st_size if path.is_file() else 0
+        """Bytes of the weights, a vocoder that it shares with other models included."""
+        try:
+            files = [path for _, path in weight_files(self.folder, read_config(self.folder))]
+        except SecoustiError:
+            return 0  # it names a vocoder of another version
+        return sum(path.stat().st_size for path in files if path.is_file())
 
     def facts(self) -> Facts | None:
         """``None`` for a model that this version does not know how to build."""

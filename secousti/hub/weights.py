@@ -18,6 +18,7 @@ from secousti.config import from_dict, to_dict
 from secousti.errors import SecoustiError
 from secousti.hub.kinds import class_name
 from secousti.hub.resolve import resolve
+from secousti.hub.shared import weight_files
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -64,7 +65,7 @@ class HubMixin:
         )
         model = cls(config)  # type: ignore[call-arg]
         assert isinstance(model, nn.Module)
-        load_strictly(model, read_weights(folder / WEIGHTS_NAME), str(folder / WEIGHTS_NAME))
+        load_strictly(model, _all_weights(folder, document), str(folder / WEIGHTS_NAME))
         model.model_id = document.get("model_id", Path(str(name)).name)
         model.prepare()
         return model.eval().to(device)
@@ -152,6 +153,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     if document.get("format", 1) > FORMAT:
         raise SecoustiError(f"{path} has format {document['format']}; update secousti to read it")
     return document
+
+
+def _all_weights(folder: Path, document: dict[str, Any]) -> dict[str, Tensor]:
+    """A model's tensors from all files that it names."""
+    return {
+        prefix + name: tensor
+        for prefix, path in weight_files(folder, document)
+        for name, tensor in read_weights(path).items()
+    }
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -36,7 +36,7 @@ def speech() -> torch.Tensor:
 
 def test_everything_bundled_is_small_and_has_a_card() -> None:
     assert DEFAULT_MODEL in bundled_models()
-    assert sum(p.stat().st_size for p in BUNDLED.rglob("*")) < 60e6
+    assert sum(p.stat().st_size for p in BUNDLED.rglob("*")) < 85e6
     for name in bundled_models():
         card = (BUNDLED / name / "README.md").read_text(encoding="utf-8")
         assert "licence" in card
@@ -68,8 +68,9 @@ def test_speech_comes_back_as_speech(mini, speech) -> None:
 def test_tokens_vary_and_the_latency_is_as_promised(mini, speech) -> None:
     codes = mini.encode(speech).codes
     assert codes.unique().numel() > 80
-    frames = {"mini-21hz": 1, "mini-86hz": 2}[mini.model_id]  # that the vocoder looks ahead
-    assert mini.latency == mini.frame_size + 256 * frames
+    assert mini.latency == mini.frame_size + 256 * 2  # two frames that the vocoder looks ahead
+    milliseconds = {"mini-21hz": 69.7, "mini-86hz": 34.8}[mini.model_id]
+    assert round(1e3 * mini.latency / mini.sample_rate, 1) == milliseconds
 
 
 @pytest.mark.parametrize("name", P2PSYN)

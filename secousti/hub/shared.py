@@ -1,0 +1,86 @@
+"""A vocoder that several bundled codecs speak through: stored once, named by each.
+
+A bundled codec's config.json may say ``"shared_vocoder": NAME``. Its model.safetensors then holds
+no ``vocoder.*`` tensors; they lie in ``bundled/vocoders/NAME``. A codec saved by
+``save_pretrained`` always holds all of itself.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from secousti.atomic import replacing
+from secousti.errors import SecoustiError
+from secousti.hub import resolve
+
+KEY = "shared_vocoder"
+_PREFIX = "vocoder."
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+
+
+def shared_vocoders() -> list[str]:
+    """Names of the vocoders that came with the package."""
+    return sorted(path.parent.name for path in _root().glob(f"*/{_CONFIG}"))
+
+
+def vocoder_folder(name: str) -> Path:
+    """The folder of a bundled vocoder.
+
+    Raises:
+        SecoustiError: there is none of this name.
+    """
+    if name not in shared_vocoders():
+        known = ", ".join(shared_vocoders()) or "none here"
+        raise SecoustiError(f"unknown vocoder {str(name)!r}: the bundled vocoders are {known}")
+    return _root() / name
+
+
+def weight_files(folder: Path, document: dict[str, Any]) -> list[tuple[str, Path]]:
+    """Where a model's tensors lie: a prefix of their names and a safetensors file, for each file.
+
+    Args:
+        folder: of the model. document: its parsed config.json.
+
+    Raises:
+        SecoustiError: it names a vocoder that this version does not have.
+    """
+    files = [("", folder / _WEIGHTS)]
+    if KEY in document:
+        files.append((_PREFIX, vocoder_folder(document[KEY]) / _WEIGHTS))
+    return files
+
+
+def share_vocoder(folder: Path, name: str) -> None:
+    """Let the saved codec in ``folder`` name the bundled vocoder instead of holding it.
+
+    Raises:
+        SecoustiError: there is no such vocoder, or the codec's own differs from it.
+    """
+    shared = load_file(vocoder_folder(name) / _WEIGHTS)
+    tensors = load_file(folder / _WEIGHTS)
+    own = {k.removeprefix(_PREFIX): t for k, t in tensors.items() if k.startswith(_PREFIX)}
+    if not _equal(own, shared):
+        raise SecoustiError(f"the vocoder of {folder} is not the bundled vocoder {name!r}")
+    document = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    config = document.pop("config")
+    document |= {KEY: name, "config": config}
+    with replacing(folder / _WEIGHTS) as path:
+        save_file({k: t for k, t in tensors.items() if not k.startswith(_PREFIX)}, path)
+    with replacing(folder / _CONFIG) as path:
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _equal(own: dict[str, Tensor], shared: dict[str, Tensor]) -> bool:
+    return own.keys() == shared.keys() and all(
+        own[name].shape == tensor.shape and bool((own[name] == tensor).all())
+        for name, tensor in shared.items()
+    )
+
+
+def _root() -> Path:
+    return resolve.BUNDLED / "vocoders"
