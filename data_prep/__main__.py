@@ -7,7 +7,7 @@ from importlib import import_module
 
 import typer
 
-from secousti.errors import SecoustiError
+from secousti.errors import SecoustiError, print_notes
 
 # name -> (module, function, one line of help)
 COMMANDS = {
@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> int:
     module, function, _ = COMMANDS[name]
     app = typer.Typer(add_completion=False)
     app.command()(getattr(import_module(module), function))
+    print_notes("data_prep")
     try:
         app(arguments[1:], prog_name=f"python -m data_prep {name}")
     except SystemExit as end:  # Typer's way to say that it is done, or of a wrong usage

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import importlib
+import sys
+import warnings
 from types import ModuleType
+from typing import Any
 
 
 class SecoustiError(ValueError):
     """A problem the user can act on: the message says what was wrong, where, and what to do."""
+
+
+class Note(UserWarning):
+    """What a user should know although it is no error; the command line prints it to stderr."""
+
+
+def note(message: str) -> None:
+    """Say ``message`` once, as a ``Note`` that Python's ``warnings`` can filter."""
+    warnings.warn(message, Note, stacklevel=3)
+
+
+def print_notes(program: str) -> None:
+    """From now on show notes as ``program: note: ...`` on stderr, without file and line."""
+    before = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, Note):
+            print(f"{program}: note: {message}", file=sys.stderr)
+        else:
+            before(message, category, *rest, **named)
+
+    warnings.showwarning = show
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from secousti.cli import COMMANDS, Entry
-from secousti.errors import SecoustiError
+from secousti.errors import SecoustiError, print_notes
 
 
 class LazyGroup(TyperGroup):
@@ -97,6 +97,7 @@ def secousti(
 
 def run(argv: list[str] | None = None) -> None:
     """Run the application; a ``SecoustiError`` becomes one sentence on stderr and exit code 1."""
+    print_notes("secousti")
     try:
         app(args=argv, prog_name="secousti")
     except SecoustiError as error:
