@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from secousti.cli.options import DEFAULT_MODEL, Device, Model
+from secousti.errors import SecoustiError
 
 
 def extract(
@@ -64,6 +65,16 @@ def extract(
         bool, typer.Option(help="Store the paralinguistic vector too; without it is faster.")
     ] = True,
     strict: Annotated[bool, typer.Option(help="Stop at the first bad recording.")] = False,
+    fingerprint: Annotated[
+        Literal["stat", "content"],
+        typer.Option(
+            help="What tells that a recording was replaced between runs: size and time of change, "
+            "or every byte of it."
+        ),
+    ] = "stat",
+    verify: Annotated[
+        bool, typer.Option(help="Read every finished shard against its hash; redo what differs.")
+    ] = False,
 ) -> None:
     """Tokens of a whole corpus, in shards; run it again to go on where it stopped.
 
@@ -72,6 +83,8 @@ def extract(
     secousti extract train.jsonl -o tokens --format webdataset -j 8
 
     secousti extract s3://bucket/shar -o tokens --device cuda
+
+    secousti extract corpus/ -o tokens --verify
 
     torchrun --nproc-per-node 8 -m secousti extract train.jsonl -o tokens --device cuda
     """
@@ -97,6 +110,7 @@ def extract(
         voice=voice,
         loaders=(8 if gpu else 0) if loaders is None else loaders,
         strict=strict,
+        fingerprint=fingerprint,
     )
     with progress_bar(console) as watch:
         summary = run(
@@ -107,5 +121,10 @@ def extract(
             processes=processes,
             kind=input_format,
             watch=watch,
+            verify=verify,
         )
     print_summary(summary, time.monotonic() - started, console)
+    if summary.complete and summary.totals["items"] == 0:
+        raise SecoustiError(
+            f"not one recording of {source} could be read: the reasons are in {output}/faults.jsonl"
+        )

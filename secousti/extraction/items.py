@@ -25,6 +25,8 @@ class Task:
 
     ``location`` with ``start`` and ``stop`` means what its source says (bytes of a listing, row
     groups of a Parquet file). ``weight`` measures progress: ``per_item`` of it for each item.
+    ``alone``: one recording at a time, announcing each, without those at the places ``skip``: how a
+    task is done that ended its workers.
     """
 
     index: int
@@ -33,6 +35,8 @@ class Task:
     stop: int = 0
     weight: float = 1.0
     per_item: float = 0.0
+    alone: bool = False
+    skip: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,13 @@ class Fault:
 
     id: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The recording at ``place`` of its task is about to be worked on."""
+
+    place: int
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ def print_summary(summary: Summary, elapsed: float, console: Console) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
+    for reason in summary.renewed:
+        console.print(f"[yellow]made again[/yellow]: {escape(reason)}")
     for fault in summary.faults[:_MOST_FAULTS]:
         console.print(f"[yellow]skipped[/yellow] {escape(fault['id'])}: {escape(fault['reason'])}")
     if len(summary.faults) > _MOST_FAULTS:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from secousti.errors import require
+from secousti.errors import SecoustiError, require
 from secousti.extraction.journal import SHARDS
 
 
@@ -19,7 +19,16 @@ def read_rows(folder: Path, shard: dict[str, Any], kind: str) -> Iterator[dict[s
 
     Each is a dict with ``id``, ``codes`` (uint16 [K * L]), ``paralinguistic`` (int8 [64] or
     ``None``), ``duration`` and the other columns that docs/extraction.md lists.
+
+    Raises:
+        SecoustiError: a file is missing or has another size than the index says.
     """
+    for name, size in shard["files"].items():
+        path = folder / SHARDS / name
+        there = path.stat().st_size if path.is_file() else None
+        if there != size:
+            found = "is missing" if there is None else f"has {there} bytes instead of {size}"
+            raise SecoustiError(f"{path} {found}: run 'secousti extract' again with --verify")
     readers = {"parquet": _parquet, "webdataset": _webdataset, "shar": _shar}
     return readers[kind](folder / SHARDS, sorted(shard["files"]))
 

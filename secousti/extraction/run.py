@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -14,10 +15,20 @@ import torch
 from secousti.errors import SecoustiError
 from secousti.extraction.engines import Engine, run_engine
 from secousti.extraction.inputs import Kind, open_source
+from secousti.extraction.inputs.base import Source
 from secousti.extraction.items import Task
-from secousti.extraction.journal import STATE, Journal, Record, locked, totals
+from secousti.extraction.journal import (
+    STATE,
+    Journal,
+    Judgement,
+    Record,
+    differs,
+    locked,
+    totals,
+)
 from secousti.extraction.settings import LAYOUT, CodecFacts, Settings, identity
 from secousti.extraction.shard import Event, Job
+from secousti.extraction.stamp import stamp
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Summary:
     """What is in the output now, and what this run added.
 
     ``complete``: every shard is there (with several ranks, the last one to end sees it).
+    ``renewed``: why finished shards were made again, a sentence each.
     """
 
     output: Path
@@ -33,6 +45,7 @@ class Summary:
     shards_kept: int
     faults: list[dict[str, str]]
     complete: bool
+    renewed: list[str]
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ def extract(
     kind: Kind = "auto",
     watch: Watch | None = None,
     rank: Rank | None = None,
+    verify: bool = False,
 ) -> Summary:
     """Tokens of every recording of ``source`` as shards in ``output``; continues what is there.
 
@@ -79,6 +93,10 @@ def extract(
             one a GPU.
         watch: called with (all tasks, tasks to do), returns a function called with every event.
         rank: which of several launched processes this is; read from the environment by default.
+        verify: read every finished shard against its hash.
+
+    A finished shard is made again where its files are missing or damaged, and where its recordings
+    have changed since (``settings.fingerprint``).
 
     Raises:
         SecoustiError: another run is at work, other settings or another model were used before,
@@ -92,8 +110,9 @@ def extract(
             shutil.rmtree(output / STATE / "parts", ignore_errors=True)
         found = open_source(str(source), output / STATE, settings.shard_size, kind)
         facts = CodecFacts.of(settings.load_codec("cpu"))
-        journal = Journal(output, identity(settings, facts, found.fingerprint()), rank.rank)
         tasks = found.tasks()
+        begun = identity(settings, facts, found.fingerprint())
+        journal = Journal(output, begun, _judge(found, tasks, output, settings, verify), rank.rank)
         mine = [t for t in tasks[rank.rank :: rank.world_size] if t.index not in journal.done]
         job = Job(found, settings, facts, output.absolute())
         count = processes or _default_processes(settings.device, rank)
@@ -102,6 +121,21 @@ def extract(
             return _finish(journal, tasks, mine, facts, settings)
         finally:
             journal.close()
+
+
+def _judge(
+    source: Source, tasks: list[Task], output: Path, settings: Settings, verify: bool
+) -> Judgement:
+    """What makes a finished shard worth making again."""
+    by_index = {task.index: task for task in tasks}
+
+    def judge(record: Record) -> str | None:
+        now = stamp(source.files(by_index[record.shard]), settings.fingerprint)
+        if record.stamp not in ("", now):
+            return f"recordings of shard {record.shard} have changed since it was made"
+        return differs(record, output) if verify else None
+
+    return judge
 
 
 def _work(journal: Journal, events: Any, notify: Callable[[Event], None] | None) -> None:
@@ -127,6 +161,7 @@ def _finish(
         shards_kept=len(records) - len(mine),
         faults=[asdict(fault) for record in records for fault in record.faults],
         complete=complete,
+        renewed=journal.renewed,
     )
 
 
@@ -144,16 +179,20 @@ def read_index(output: str | Path) -> dict[str, Any]:
     """``index.json`` of a finished extraction.
 
     Raises:
-        SecoustiError: there is none.
+        SecoustiError: there is none, or it is damaged.
     """
-    import json
-
     path = Path(output) / "index.json"
     try:
-        index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        index = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SecoustiError(
             f"{output} is no finished extraction: {path.name} is missing; "
             "run 'secousti extract' to its end"
         ) from error
+    except ValueError:
+        index = None
+    if not isinstance(index, dict) or not {"codec", "format", "shards", "totals"} <= index.keys():
+        raise SecoustiError(
+            f"{path} is damaged: run the same 'secousti extract' again, which writes it anew"
+        )
     return index

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from secousti.errors import SecoustiError
+from secousti.extraction.stamp import Fingerprint
 
 if TYPE_CHECKING:
     from secousti.codec import SecoustiCodec
     from secousti.p2psyn.codec import P2PSynCodec
 
-LAYOUT = 1  # of shards and journal: a number that changes when their content does
+LAYOUT = 2  # of shards and journal: a number that changes when their content does
 Format = Literal["parquet", "webdataset", "shar"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -25,6 +26,7 @@ class Settings:
     ``batch_seconds``: audio in a batch; ``window_seconds``: audio read ahead to sort by length.
     ``voice``: also store the paralinguistic vector. ``loaders``: threads that decode ahead in
     each process (0: the process decodes itself). ``strict``: the first bad recording is an error.
+    ``fingerprint``: how a run that goes on finds that recordings were replaced (``stamp``).
     """
 
     model: str
@@ -38,6 +40,7 @@ class Settings:
     voice: bool = True
     loaders: int = 0
     strict: bool = False
+    fingerprint: Fingerprint = "stat"
 
     def load_codec(self, device: str | None = None) -> SecoustiCodec | P2PSynCodec:
         """The model, on ``device`` (``self.device`` if not given) and in ``dtype``."""

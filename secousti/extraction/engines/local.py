@@ -7,16 +7,17 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 from secousti.errors import SecoustiError
-from secousti.extraction.items import Task
+from secousti.extraction.items import Begun, Task
 from secousti.extraction.journal import Record
 from secousti.extraction.shard import Event, Job, ShardMaker
 
-_MOST_DEATHS = 3  # of workers at one task, before it is blamed
+_MOST_DEATHS = 3  # of workers at one task, before a recording in it is blamed
 
 
 def run_here(tasks: list[Task], job: Job) -> Iterator[Event]:
@@ -50,6 +51,7 @@ class _Worker:
             self.process.start()
         theirs.close()
         self.task: Task | None = None
+        self.begun: Begun | None = None  # the recording it announced, in a task done alone
 
 
 class _Pool:
@@ -75,6 +77,9 @@ class _Pool:
                     continue
                 if isinstance(message, Exception):
                     raise message
+                if isinstance(message, Begun):
+                    worker.begun = message
+                    continue
                 if isinstance(message, Record):
                     self._give(worker)
                 yield message
@@ -92,19 +97,32 @@ class _Pool:
 
     def _replace(self, dead: _Worker) -> None:
         """A worker was killed (by the system, for memory, perhaps): its task goes to a new one."""
-        assert dead.task is not None
         dead.process.join()
-        times = self.deaths[dead.task.index] = self.deaths.get(dead.task.index, 0) + 1
-        if times == _MOST_DEATHS:
-            raise SecoustiError(
-                f"workers died {times} times at shard {dead.task.index} ({dead.task.location}), "
-                f"last with exit code {dead.process.exitcode}; out of memory? Try fewer "
-                "processes or a smaller batch"
-            )
-        self.waiting.appendleft(dead.task)
+        self.waiting.appendleft(self._again(dead))
         fresh = _Worker(self.context, self.job, dead.device)
         self.workers[self.workers.index(dead)] = fresh
         self._give(fresh)
+
+    def _again(self, dead: _Worker) -> Task:
+        """The task of a dead worker as it is tried next: at last without what kills workers.
+
+        Raises:
+            SecoustiError: no recording can be blamed, or the run is strict.
+        """
+        task = dead.task
+        assert task is not None
+        times = self.deaths[task.index] = self.deaths.get(task.index, 0) + 1
+        if times < _MOST_DEATHS:
+            return task
+        if not task.alone and not self.job.settings.strict:
+            return replace(task, alone=True)
+        if dead.begun is None or dead.begun.place in task.skip:
+            raise SecoustiError(
+                f"workers died {times} times at shard {task.index} ({task.location}), "
+                f"last with exit code {dead.process.exitcode}; out of memory? Try fewer "
+                "processes or a smaller batch"
+            )
+        return replace(task, skip=(*task.skip, dead.begun.place))
 
 
 def worker_devices(device: str, count: int) -> list[str]:
@@ -141,7 +159,7 @@ def _work(connection: Connection, job: Job, device: str) -> None:
         import torch
 
         torch.set_num_threads(1)
-        make = ShardMaker(job, device)
+        make = ShardMaker(job, device, connection.send)
         while True:
             for event in make(connection.recv()):
                 connection.send(event)

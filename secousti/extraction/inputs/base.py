@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from secousti.extraction.items import Item, Task
-from secousti.extraction.storage import size_of
 
 
 class Source(ABC):
@@ -28,14 +27,16 @@ class Source(ABC):
         A container that ends early raises OSError or tarfile.TarError after its last whole item.
         """
 
+    def files(self, task: Task) -> Iterable[str]:
+        """The files that hold the recordings of a task: its own, unless it only names them."""
+        return [task.location]
+
     @abstractmethod
     def fingerprint(self) -> str:
-        """Changes when the input does (its list, not every byte of its audio)."""
+        """Changes when the list of tasks does; what is in them is the business of ``files``."""
 
 
 def fingerprint_of_files(locations: list[str]) -> str:
-    """A hash over names and sizes."""
-    digest = hashlib.blake2b(digest_size=16)
-    for location in locations:
-        digest.update(f"{location}\0{size_of(location)}\0".encode())
-    return digest.hexdigest()
+    """A hash over names."""
+    names = "\0".join(locations).encode(errors="surrogateescape")
+    return hashlib.blake2b(names, digest_size=16).hexdigest()

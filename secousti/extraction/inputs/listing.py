@@ -58,12 +58,25 @@ class Manifest(Source):
     def fingerprint(self) -> str:
         return self.digest
 
+    def files(self, task: Task) -> Iterator[str]:
+        """What the lines name; recordings behind URLs are not asked after, one by one."""
+        for line in self._lines(task):
+            audio = _audio(line)
+            if audio is not None and not is_url(audio):
+                yield self._place(audio)
+
     def items(self, task: Task) -> Iterator[Item]:
+        for number, line in enumerate(self._lines(task)):
+            yield self._item(line, f"shard {task.index}, line {number + 1}")
+
+    def _lines(self, task: Task) -> Iterator[bytes]:
         with open_binary(self.location) as file:
             file.seek(task.start)
             lines = file.read(task.stop - task.start).splitlines()
-        for number, line in enumerate(line for line in lines if line.strip()):
-            yield self._item(line, f"shard {task.index}, line {number + 1}")
+        return (line for line in lines if line.strip())
+
+    def _place(self, audio: str) -> str:
+        return audio if is_url(audio) or os.path.isabs(audio) else f"{self.base}/{audio}"
 
     def _item(self, line: bytes, where: str) -> Item:
         try:
@@ -71,8 +84,7 @@ class Manifest(Source):
             audio = next(entry[key] for key in _AUDIO_KEYS if key in entry)
         except (ValueError, TypeError, StopIteration):
             return Item(where, broken(f"this line of {self.location} has no 'audio' to open"))
-        if not is_url(audio) and not os.path.isabs(audio):
-            audio = f"{self.base}/{audio}"
+        audio = self._place(audio)
         name = entry.get("id") or os.path.splitext(str(entry[_audio_key(entry)]))[0]
         return Item(str(name), lambda: load_anywhere(audio), about(entry))
 
@@ -109,6 +121,16 @@ def about(entry: dict[str, Any]) -> dict[str, str]:
             found["phonemes"] = value
             break
     return {key: str(value) for key, value in found.items()}
+
+
+def _audio(line: bytes) -> str | None:
+    """The recording that a line names, if it names one."""
+    try:
+        entry = json.loads(line)
+        audio = next(entry[key] for key in _AUDIO_KEYS if key in entry)
+    except (ValueError, TypeError, StopIteration):
+        return None
+    return audio if isinstance(audio, str) else None
 
 
 def _audio_key(entry: dict[str, Any]) -> str:

@@ -53,7 +53,8 @@ class Parquet(Source):
         return tasks
 
     def fingerprint(self) -> str:
-        return fingerprint_of_files(list(self.locations))
+        groups = [f"{task.location} {task.start}" for task in self.tasks()]
+        return fingerprint_of_files(groups)
 
     def items(self, task: Task) -> Iterator[Item]:
         import pyarrow.parquet as pq

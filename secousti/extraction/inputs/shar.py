@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,9 @@ class Shar(Source):
 
     def tasks(self) -> list[Task]:
         return [Task(i, path, weight=size_of(path)) for i, path in enumerate(self.recordings)]
+
+    def files(self, task: Task) -> Iterable[str]:
+        return [self.cuts[task.index], self.recordings[task.index]]
 
     def fingerprint(self) -> str:
         return fingerprint_of_files([*self.cuts, *self.recordings])
