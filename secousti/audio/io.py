@@ -41,6 +41,15 @@ def save_audio(path: str | Path, wav: Tensor, sample_rate: int, subtype: str = "
 
     The file appears whole or not at all: it is written beside its place and renamed.
     """
+    samples = wav.detach().reshape(-1).cpu().numpy()
+    with replacing(path) as partial, open_audio(partial, sample_rate, path, subtype) as file:
+        file.write(samples.clip(-1.0, 1.0))
+
+
+def open_audio(
+    place: str | Path, sample_rate: int, path: str | Path, subtype: str = "PCM_16"
+) -> soundfile.SoundFile:
+    """``place``, opened to be written portion by portion in the format that ``path`` asks for."""
     path = Path(path)
     kind = path.suffix.lstrip(".").upper()
     kind = {"OPUS": "OGG", "AIF": "AIFF"}.get(kind, kind)
@@ -50,9 +59,7 @@ def save_audio(path: str | Path, wav: Tensor, sample_rate: int, subtype: str = "
         subtype = "OPUS"
     elif not soundfile.check_format(kind, subtype):
         subtype = soundfile.default_subtype(kind)
-    samples = wav.detach().reshape(-1).cpu().clamp(-1.0, 1.0).numpy()
-    with replacing(path) as partial:
-        soundfile.write(partial, samples, sample_rate, format=kind, subtype=subtype)
+    return soundfile.SoundFile(place, "w", sample_rate, 1, subtype, format=kind)
 
 
 def check_audio(wav: Tensor, where: str) -> Tensor:

@@ -7,8 +7,18 @@ from typing import Annotated
 import typer
 
 from secousti.cli.interrupt import until_input_ends
-from secousti.cli.options import Device, FileModel, Force, Inputs, Mode, Output, SampleRate
+from secousti.cli.options import (
+    Device,
+    FileModel,
+    Force,
+    Inputs,
+    MaxSeconds,
+    Mode,
+    Output,
+    SampleRate,
+)
 from secousti.cli.report import progress, summarize
+from secousti.container.limits import MAX_SECONDS
 
 
 def decode(
@@ -28,6 +38,7 @@ def decode(
         bool, typer.Option("--partial", help="Of a file that is cut short, keep what is whole.")
     ] = False,
     mode: Mode = "all",
+    max_seconds: MaxSeconds = MAX_SECONDS,
 ) -> None:
     """.sct files to recordings.
 
@@ -59,6 +70,7 @@ def decode(
             end=end,
             partial=partial,
             mode=mode,
+            max_seconds=max_seconds,
             track=progress,
         )
     summarize(results, "decoded")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secousti.cli.options import Inputs
+from secousti.cli.options import Inputs, MaxSeconds
+from secousti.container.limits import MAX_SECONDS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,6 +27,7 @@ def info(
     as_bytes: Annotated[
         bool, typer.Option("--bytes", help="Every byte of a file and what it means.")
     ] = False,
+    max_seconds: MaxSeconds = MAX_SECONDS,
 ) -> None:
     """What .sct files hold, checked to the last byte, and where every bit goes.
 
@@ -40,7 +42,7 @@ def info(
     if as_bytes and "-" in inputs:
         raise typer.BadParameter("--bytes reads twice, so it needs files instead of a pipe")
     console = Console()
-    for found in container.info(inputs):
+    for found in container.info(inputs, max_seconds):
         if as_bytes:
             typer.echo("\n".join(_bytes(found.name)))
         elif as_json:
@@ -113,7 +115,7 @@ def _json(found: Info) -> str:
         "bits": {**dataclasses.asdict(bits), "total": bits.total},
         "header": dataclasses.asdict(found.header),
     }
-    return json.dumps(values, ensure_ascii=False)
+    return json.dumps(values, allow_nan=False)  # ASCII: no control character reaches a terminal
 
 
 def _bytes(path: str) -> Iterator[str]:
@@ -125,6 +127,10 @@ def _bytes(path: str) -> Iterator[str]:
             is_text = field.meaning.encode() == field.data
             for start in range(0, len(field.data), 16):
                 row = field.data[start : start + 16]
-                said = row.decode(errors="replace") if is_text else field.meaning
+                said = _printable(row.decode(errors="replace")) if is_text else field.meaning
                 shown = said if is_text or start == 0 else ""
                 yield f"{field.offset + start:6}  {row.hex(' '):47}  {shown}".rstrip()
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "." for character in text)

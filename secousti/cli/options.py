@@ -16,6 +16,7 @@ __all__ = [
     "Force",
     "Inputs",
     "Latency",
+    "MaxSeconds",
     "Mode",
     "Model",
     "Output",
@@ -90,5 +91,14 @@ Latency = Annotated[
         max=60,
         metavar="SECONDS",
         help="Sound gathered before it is passed on, when IN is a pipe. Less costs more bits.",
+    ),
+]
+MaxSeconds = Annotated[
+    float,
+    typer.Option(
+        "--max-seconds",
+        min=1,
+        metavar="SECONDS",
+        help="Refuse .sct files that hold more speech: a few bytes can claim an hour.",
     ),
 ]

@@ -57,6 +57,11 @@ def check_codec(header: Header, codec: SecoustiCodec | P2PSynCodec, name: str) -
             raise ContainerError(
                 f"{name} says {field} {getattr(header, field)}, its model {getattr(codec, field)}"
             )
+    size = codec_header(codec).paralinguistic
+    if header.paralinguistic not in (0, size):
+        raise ContainerError(
+            f"{name} says a voice is {header.paralinguistic} numbers, its model {size}"
+        )
 
 
 def encoded_events(encoded: Encoded, source_num_samples: int = 0) -> Iterator[Event]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secousti.container.errors import CorruptedError
+from secousti.container.limits import MAX_ADAPTIVE_LEVEL
 
 UNIFORM, ORDER0, ORDER1 = 0, 1, 2
 PRECISION = 20  # bits of an adaptive probability
@@ -86,10 +87,17 @@ def decompress(
             return _decompress_digits(decoder, count, levels, DigitModel(levels, model - ORDER0))
     except (AssertionError, ValueError) as error:
         raise CorruptedError(f"its range code is invalid ({error})") from error
+    if model == ORDER0:
+        raise CorruptedError(
+            f"its entropy model is for digits of at most {MAX_ADAPTIVE_LEVEL} values, and the "
+            f"header says {max(levels)}"
+        )
     raise CorruptedError(f"its entropy model {model} does not exist")
 
 
 def _adaptive_models(levels: Sequence[int]) -> list[int]:
+    if max(levels) > MAX_ADAPTIVE_LEVEL:
+        return []
     return [ORDER0, ORDER1] if max(levels) <= MAX_ORDER1_LEVEL else [ORDER0]
 
 

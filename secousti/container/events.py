@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from secousti.container.records import Record, frame_record
 from secousti.container.varint import decode_varint, encode_varint
 
 MAX_RUN = 1 << 16  # tokens in one record
+PORTION = 256  # frames handed on at once: a short record may hold an hour of speech
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Tokens:
     def end(self) -> int:
         """The frame after the last."""
         return self.start + self.codes.shape[1]
+
+    def pieces(self, frames: int = PORTION) -> Iterator[Tokens]:
+        """The same run in pieces of at most ``frames``; the first has the stored bits."""
+        for first in range(0, self.codes.shape[1], frames):
+            codes = self.codes[:, first : first + frames]
+            yield Tokens(self.start + first, codes, 0 if first else self.stored_bits)
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,8 @@ def run_place(body: bytes) -> tuple[int, int, int]:
 def _parse_voice(body: bytes, header: Header) -> Voice:
     start, offset = decode_varint(body)
     codes = np.frombuffer(body, np.int8, offset=offset)
+    if header.paralinguistic == 0:
+        raise CorruptedError("it is a voice in a file that says it has none")
     if len(codes) != header.paralinguistic or (codes == -128).any():
         raise CorruptedError(f"it does not hold {header.paralinguistic} numbers in -127..127")
     return Voice(start, codes)

@@ -16,13 +16,21 @@ from secousti.container.errors import (
     TruncatedError,
     UnsupportedError,
 )
+from secousti.container.json_text import parse_object
+from secousti.container.limits import (
+    MAX_CODEBOOKS,
+    MAX_FRAME_SIZE,
+    MAX_RATE,
+    MAX_TEXT,
+    MAX_VOICE,
+    MIN_RATE,
+)
 from secousti.container.stream import Readable, read_exactly, read_up_to
 
 MAGIC = b"\x89SCT"
 VERSION = 1
 PAYLOADS = ("packed", "entropy")
 MAX_JSON = (1 << 16) - 1
-MAX_PARALINGUISTIC = 4096
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,13 @@ class Header:
     def __post_init__(self) -> None:
         _check(isinstance(self.levels, (tuple, list)), "levels", "a list")
         object.__setattr__(self, "levels", tuple(self.levels))
-        _check(isinstance(self.model, str) and isinstance(self.weights, str), "model", "text")
-        _check_int("sample_rate", self.sample_rate, 1, 1 << 31)
-        _check_int("frame_size", self.frame_size, 1, 1 << 31)
+        _check_text("model", self.model)
+        _check_text("weights", self.weights)
+        _check_int("sample_rate", self.sample_rate, MIN_RATE, MAX_RATE)
+        _check_int("frame_size", self.frame_size, 1, MAX_FRAME_SIZE)
         _check_int("codebook_size", self.codebook_size, MIN_CODEBOOK, MAX_CODEBOOK)
-        _check_int("num_codebooks", self.num_codebooks, 1, 256)
-        _check_int("paralinguistic", self.paralinguistic, 0, MAX_PARALINGUISTIC)
+        _check_int("num_codebooks", self.num_codebooks, 1, MAX_CODEBOOKS)
+        _check_int("paralinguistic", self.paralinguistic, 0, MAX_VOICE)
         _check(self.payload in PAYLOADS, "payload", f"one of {', '.join(PAYLOADS)}")
         _check(isinstance(self.extra, Mapping), "extra", "an object")
         for level in self.levels:
@@ -73,7 +82,7 @@ class Header:
         if self.levels:
             _check(math.prod(self.levels) == self.codebook_size, "levels", "of the codebook's size")
         if self.source_sample_rate is not None:
-            _check_int("source_sample_rate", self.source_sample_rate, 1, 1 << 31)
+            _check_int("source_sample_rate", self.source_sample_rate, MIN_RATE, MAX_RATE)
         if self.num_samples is not None:
             _check_int("num_samples", self.num_samples, 0, 1 << 62)
 
@@ -138,9 +147,7 @@ def _to_json(header: Header) -> bytes:
 
 def _from_json(body: bytes) -> Header:
     try:
-        values = json.loads(body.decode("utf-8"))
-        if not isinstance(values, dict):
-            raise ValueError("it is not an object")
+        values = parse_object(body)
         known = {f.name for f in fields(Header)}
         # Fields of a later minor revision: kept, so that copying a file loses nothing.
         unknown = {name: value for name, value in values.items() if name not in known}
@@ -150,13 +157,19 @@ def _from_json(body: bytes) -> Header:
         return Header(**chosen)
     except ContainerError:
         raise
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise CorruptedError(f"its header is not valid: {error}") from error
 
 
 def _check(ok: bool, name: str, expected: str) -> None:
     if not ok:
         raise ContainerError(f"the header's {name} must be {expected}")
+
+
+def _check_text(name: str, value: Any) -> None:
+    """Names are shown to people: nothing that moves a terminal's cursor."""
+    ok = isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
+    _check(ok, name, f"text of at most {MAX_TEXT} printable characters")
 
 
 def _check_int(name: str, value: Any, low: int, high: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from secousti.container.accounting import Accounting
 from secousti.container.events import End, Tokens, Voice
 from secousti.container.header import Header
+from secousti.container.limits import MAX_SECONDS
 from secousti.container.reader import Reader
 from secousti.errors import SecoustiError
 from secousti.paths import PIPE, STDIN, find_files
@@ -62,20 +63,20 @@ class Info:
         return bits / self.duration if self.duration else 0.0
 
 
-def info(inputs: Sequence[str]) -> list[Info]:
+def info(inputs: Sequence[str], max_seconds: float = MAX_SECONDS) -> list[Info]:
     """Read files, folders or a pipe (``-``) to the end and say what they hold.
 
     Raises:
         SecoustiError: a file that is not sound; the message names it.
     """
     if list(inputs) == [PIPE]:
-        return [_read(Reader(sys.stdin.buffer, STDIN))]
+        return [_read(Reader(sys.stdin.buffer, STDIN, max_seconds=max_seconds))]
     found = []
     for path, _ in (pair for item in inputs for pair in find_files(item, {SCT})):
         if not os.path.isfile(path):
             raise SecoustiError(f"no such file: {path}")
         with open(path, "rb") as file:
-            found.append(_read(Reader(file, path)))
+            found.append(_read(Reader(file, path, max_seconds=max_seconds)))
     return found
 
 
@@ -84,7 +85,7 @@ def _read(reader: Reader) -> Info:
     end = End(0, 0, 0)
     for event in reader:
         voices += isinstance(event, Voice)
-        runs += isinstance(event, Tokens)
+        runs += isinstance(event, Tokens) and event.stored_bits > 0
         if isinstance(event, End):
             end = event
     return Info(

@@ -9,6 +9,7 @@ from secousti.container.accounting import Accounting
 from secousti.container.errors import ContainerError, CorruptedError, TruncatedError
 from secousti.container.events import End, Event, Tokens, Voice, parse
 from secousti.container.header import Header, read_header
+from secousti.container.limits import MAX_SECONDS
 from secousti.container.records import Record, read_body, read_head
 from secousti.container.stream import Readable
 
@@ -19,13 +20,15 @@ class Reader:
     """Iterate over the events of a ``.sct`` stream: ``Voice``, ``Tokens``, and last ``End``.
 
     A record is read as soon as its bytes are there, so a pipe is heard live; one record is all
-    that is held. Iteration may be continued later; it ends after ``End``.
+    that is held, and long runs come in pieces. Iteration may be continued later; it ends after
+    ``End``.
 
     Args:
         file: any binary file object.
         name: what to call it in messages.
         header: given when ``file`` begins at some record instead of at the header: whoever joins
             a running stream. The first record then says which frame it is.
+        max_seconds: refuse more speech than this: a record of 25 bytes can hold an hour.
 
     Raises:
         TruncatedError: no end record; everything whole has been returned before.
@@ -33,7 +36,13 @@ class Reader:
         ContainerError: not a ``.sct`` file, or one for a newer version.
     """
 
-    def __init__(self, file: Readable, name: str = "the stream", header: Header | None = None):
+    def __init__(
+        self,
+        file: Readable,
+        name: str = "the stream",
+        header: Header | None = None,
+        max_seconds: float = MAX_SECONDS,
+    ):
         self.file = file
         self.name = name
         self.bits = Accounting()
@@ -44,11 +53,15 @@ class Reader:
         if header is None:
             header = self._read_header()
         self.header = header
+        self._max_frames = max_seconds * header.frame_rate
+        self._heard = 0
 
     def __iter__(self) -> Iterator[Event]:
         while self.end is None:
             event = self._named(self._next)
-            if event is not None:
+            if isinstance(event, Tokens):
+                yield from event.pieces()
+            elif event is not None:
                 yield event
         self._named(self._nothing_follows)
 
@@ -92,9 +105,18 @@ class Reader:
                 "records are missing or out of order"
             )
         self.frames = event.end if isinstance(event, Tokens) else frame
+        self._check_length(event)
         if isinstance(event, End):
             self._check_samples(event)
             self.end = event
+
+    def _check_length(self, event: Event) -> None:
+        self._heard += event.codes.shape[1] if isinstance(event, Tokens) else 0
+        if self._heard > self._max_frames:
+            seconds = self._max_frames / self.header.frame_rate
+            raise ContainerError(
+                f"it holds more than {seconds:g} s of speech: raise --max-seconds if it should"
+            )
 
     def _check_samples(self, end: End) -> None:
         declared = self.header.num_samples
@@ -102,6 +124,15 @@ class Reader:
             raise CorruptedError(f"it says {end.num_samples} samples, and the header {declared}")
         if end.num_samples > end.frames * self.header.frame_size:
             raise CorruptedError(f"{end.frames} frames cannot make {end.num_samples} samples")
+        source_rate = self.header.source_sample_rate
+        if source_rate is None or not end.source_num_samples:
+            return
+        apart = end.source_num_samples / source_rate - end.num_samples / self.header.sample_rate
+        if abs(apart) * self.header.frame_rate > 1:
+            raise CorruptedError(
+                f"{end.source_num_samples} samples at {source_rate} Hz are not as long as "
+                f"{end.num_samples} at {self.header.sample_rate} Hz"
+            )
 
     def _account(self, record: Record, event: Event | None) -> None:
         tokens = event.stored_bits if isinstance(event, Tokens) else 0

@@ -40,7 +40,10 @@ def read_range(
         if voice is not None:
             yield voice
             voice = None
-        yield _cut(event, start, end) if isinstance(event, Tokens) else event
+        if isinstance(event, Tokens):
+            yield from _cut(event, start, end).pieces()
+        else:
+            yield event
         if isinstance(event, Tokens) and end is not None and event.end >= end:
             break
 

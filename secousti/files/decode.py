@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from secousti.container import End, Event, Header, Reader, TruncatedError, read_range
 from secousti.container.info import SCT
+from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
@@ -35,6 +36,7 @@ def decode(
     end: float | None = None,
     partial: bool = False,
     mode: str = ALL_STAGES,
+    max_seconds: float = MAX_SECONDS,
     track: Track | None = None,
 ) -> list[Result]:
     """Decode files, folders (their trees mirrored) or a pipe (``-``).
@@ -46,6 +48,7 @@ def decode(
         partial: of a file that is cut short, keep what is whole.
         mode: how a P2PSynCodec decodes: ``all``, ``plain`` (without its pseudo VQs), or another
             of ``secousti.p2psyn.modes``.
+        max_seconds: refuse files that hold more speech.
         track: wraps the jobs, to show progress.
 
     Raises:
@@ -60,14 +63,21 @@ def decode(
 
     def work(job: Job) -> Result:
         if whole:
-            return _decode(job, shelf, sample_rate, partial, mode)
+            return _decode(job, shelf, sample_rate, partial, mode, max_seconds)
         return _decode_stretch(job, shelf, sample_rate, start, end, mode)
 
     return run(jobs, work, track)
 
 
-def _decode(job: Job, shelf: Shelf, sample_rate: int | None, partial: bool, mode: str) -> Result:
-    with open_tokens(job.source, shelf) as speech:
+def _decode(
+    job: Job,
+    shelf: Shelf,
+    sample_rate: int | None,
+    partial: bool,
+    mode: str,
+    max_seconds: float,
+) -> Result:
+    with open_tokens(job.source, shelf, max_seconds) as speech:
         rate = sample_rate or speech.codec.sample_rate
         heard_live = speech.live and job.target == PIPE
         portions = speak(speech.codec, speech.events, speech.header, rate, mode, heard_live)

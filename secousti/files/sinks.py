@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
-import torch
 from numpy.typing import NDArray
 
 from secousti.atomic import replacing
-from secousti.audio.io import save_audio
+from secousti.audio.io import open_audio
 from secousti.container import Accounting, End, Event, Header, Writer
 from secousti.errors import SecoustiError
 from secousti.files.wav import WavWriter
@@ -49,18 +47,24 @@ def write_tokens(
 
 
 def write_audio(target: str, portions: Iterable[NDArray[np.float32]], rate: int) -> int:
-    """Write audio, to a pipe portion by portion; returns the samples written."""
-    if target != PIPE:
-        samples = np.concatenate([np.zeros(0, np.float32), *portions])
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save_audio(target, torch.from_numpy(samples), rate)
-        except soundfile.LibsndfileError as error:
-            raise SecoustiError(
-                f"{target} cannot be written at {rate} Hz ({error.error_string}): choose another "
-                "format, or --sample-rate 48000"
-            ) from error
-        return len(samples)
+    """Write audio portion by portion, never holding all of it; returns the samples written."""
+    if target == PIPE:
+        return _write_pipe(portions, rate)
+    written = 0
+    try:
+        with replacing(target) as partial, open_audio(partial, rate, target) as file:
+            for samples in portions:
+                file.write(samples.clip(-1.0, 1.0))
+                written += len(samples)
+    except soundfile.LibsndfileError as error:
+        raise SecoustiError(
+            f"{target} cannot be written at {rate} Hz ({error.error_string}): choose another "
+            "format, or --sample-rate 48000"
+        ) from error
+    return written
+
+
+def _write_pipe(portions: Iterable[NDArray[np.float32]], rate: int) -> int:
     writer = WavWriter(sys.stdout.buffer, rate)
     written = 0
     for samples in portions:

@@ -17,6 +17,7 @@ from secousti.audio.io import AUDIO_SUFFIXES
 from secousti.container import MAGIC, Event, Header, Reader
 from secousti.container.encoded import codec_header, encoded_events
 from secousti.container.info import SCT
+from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
 from secousti.files.models import Codec, Shelf
 from secousti.files.sessions import LATENCY, listen
@@ -128,17 +129,18 @@ def _whole(path: str, codec: Codec, payload: str, name: str | None = None) -> Sp
 
 
 @contextmanager
-def open_tokens(source: str, shelf: Shelf) -> Iterator[Speech]:
+def open_tokens(source: str, shelf: Shelf, max_seconds: float = MAX_SECONDS) -> Iterator[Speech]:
     """A ``.sct`` file or pipe.
 
     Raises:
         SecoustiError: not a ``.sct`` file, or its model is not at hand.
     """
     if source == PIPE:
-        yield read_tokens(Reader(sys.stdin.buffer, STDIN), shelf, live=True)
+        reader = Reader(sys.stdin.buffer, STDIN, max_seconds=max_seconds)
+        yield read_tokens(reader, shelf, live=True)
         return
     with open(source, "rb") as file:
-        yield read_tokens(Reader(file, source), shelf, live=False)
+        yield read_tokens(Reader(file, source, max_seconds=max_seconds), shelf, live=False)
 
 
 def read_tokens(reader: Reader, shelf: Shelf, live: bool) -> Speech:
