@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,6 +65,19 @@ def serve(
             "--allow-host", metavar="NAME", help="A name under which it is reached; repeatable."
         ),
     ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="SECOUSTI_TOKEN",
+            show_envvar=True,
+            help="What clients must show; needed to listen beyond this machine.",
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="TLS certificate with its chain (PEM).")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Its private key (PEM).")] = None,
     device: Device = "cpu",
 ) -> None:
     """Streaming sessions for applications: PCM or tokens over WebSocket, PCM or tokens back.
@@ -73,6 +87,8 @@ def serve(
       secousti serve
 
     One model on both cores of a machine that others reach as speech.example.org:
+
+      export SECOUSTI_TOKEN=$(openssl rand -hex 24)
 
       secousti serve -m mini-21hz --workers 2 --host 0.0.0.0 --allow-host speech.example.org
 
@@ -86,13 +102,16 @@ def serve(
     """
     from dataclasses import replace
 
-    from secousti.errors import require
+    from secousti.errors import SecoustiError, require
 
     for module in ("fastapi", "uvicorn", "websockets", "prometheus_client"):
         require(module, "demo")
     from secousti.serve.app import create_app
-    from secousti.serve.server import run
+    from secousti.serve.server import Tls, run
 
+    if (certificate is None) != (key is None):
+        raise SecoustiError("TLS needs both --certificate and --key")
+    tls = None if certificate is None or key is None else Tls(certificate, key)
     limits = replace(_DEFAULTS.limits, session_seconds=session_seconds, idle_seconds=idle_seconds)
     options = ServeOptions(
         models=tuple(model or ()),
@@ -102,7 +121,11 @@ def serve(
         max_load=max_load,
         allow_origins=tuple(allow_origin or ()),
         allow_hosts=tuple(allow_host or ()),
+        token=token,
         limits=limits,
     )
-    typer.echo(f"secousti serve: loading; then at http://{host}:{port} (Ctrl-C ends it)", err=True)
-    run(create_app(options), host, port)
+    scheme = "http" if tls is None else "https"
+    typer.echo(
+        f"secousti serve: loading; then at {scheme}://{host}:{port} (Ctrl-C ends it)", err=True
+    )
+    run(create_app(options), host, port, tls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
@@ -13,11 +14,11 @@ from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from secousti.serve.doors import Doors
+from secousti.serve.access import AccessControl
 from secousti.serve.errors import Refused
 from secousti.serve.hub import Hub
 from secousti.serve.models import load_models
-from secousti.serve.options import ServeOptions
+from secousti.serve.options import Limits, ServeOptions
 from secousti.serve.socket import Connection
 from secousti.version import __version__
 
@@ -47,7 +48,13 @@ def create_app(options: ServeOptions | None = None) -> FastAPI:
     # No pages of FastAPI's own: they load scripts from elsewhere.
     app = FastAPI(title="secousti", version=__version__, lifespan=lifespan, openapi_url=None)
     app.state.hub = hub
-    app.add_middleware(Doors, hosts=options.allow_hosts, origins=options.allow_origins)
+    app.add_middleware(
+        AccessControl,
+        hosts=options.allow_hosts,
+        origins=options.allow_origins,
+        token=options.token,
+        connections=options.limits.connections,
+    )
     app.add_exception_handler(Refused, _explain)
     _add_information(app, hub)
     _add_sessions(app, hub)
@@ -80,7 +87,7 @@ def _add_sessions(app: FastAPI, hub: Hub) -> None:
 
     @app.post("/v1/voices")
     async def voices(request: Request, model: str | None = None) -> dict[str, Any]:
-        data = await _body(request, hub.options.limits.voice_bytes)
+        data = await _body(request, hub.options.limits)
         codes, seconds = await run_in_threadpool(hub.voice, model, data)
         return {
             "voice": base64.b64encode(codes.tobytes()).decode(),
@@ -101,12 +108,19 @@ def _add_sessions(app: FastAPI, hub: Hub) -> None:
         return Response(data, media_type=_TYPES[match[2]], headers=headers)
 
 
-async def _body(request: Request, most: int) -> bytes:
-    """The body of a request, read no further than ``most`` bytes.
+async def _body(request: Request, limits: Limits) -> bytes:
+    """The body of a request, read no further than ``voice_bytes`` and ``body_seconds``.
 
     Raises:
-        Refused: it has more.
+        Refused: it has more, or takes longer.
     """
+    try:
+        return await asyncio.wait_for(_read(request, limits.voice_bytes), limits.body_seconds)
+    except asyncio.TimeoutError:
+        raise Refused("idle", "the recording took too long to arrive") from None
+
+
+async def _read(request: Request, most: int) -> bytes:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk

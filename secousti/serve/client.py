@@ -161,6 +161,7 @@ class Stream:
 
     Args:
         url: of the server, ``http://127.0.0.1:8765``.
+        token: that the server asks for, if it does.
         start: the fields of the message ``start`` (docs/serving.md).
 
     Raises:
@@ -168,17 +169,19 @@ class Stream:
         SecoustiError: no server there.
     """
 
-    def __init__(self, url: str, **start: Any) -> None:
+    def __init__(self, url: str, *, token: str | None = None, **start: Any) -> None:
         client = require("websockets.sync.client", "demo")
+        exceptions = require("websockets.exceptions", "demo")
         self.url = url.rstrip("/")
         self._format = _Format()
         self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
         self._over = False
         self._stack = contextlib.ExitStack()
-        connection = client.connect(_socket_url(self.url), **_CONNECTION)
         try:
-            self._socket = self._stack.enter_context(connection)
-        except (OSError, client.InvalidHandshake) as error:
+            self._socket = self._stack.enter_context(
+                client.connect(_socket_url(self.url), **_CONNECTION, **_headers(token))
+            )
+        except (OSError, exceptions.InvalidHandshake) as error:
             raise SecoustiError(f"no session could be had from {url}: {error}") from error
         try:
             self._socket.send(_start(start))
@@ -278,8 +281,9 @@ class AsyncStream:
     Args, Raises: as ``Stream``.
     """
 
-    def __init__(self, url: str, **start: Any) -> None:
+    def __init__(self, url: str, *, token: str | None = None, **start: Any) -> None:
         self.url = url.rstrip("/")
+        self._token = token
         self._start = _start(start)
         self._format = _Format()
         self._stack = contextlib.AsyncExitStack()
@@ -293,7 +297,7 @@ class AsyncStream:
     async def __aenter__(self) -> AsyncStream:
         client = require("websockets.asyncio.client", "demo")
         exceptions = require("websockets.exceptions", "demo")
-        connection = client.connect(_socket_url(self.url), **_CONNECTION)
+        connection = client.connect(_socket_url(self.url), **_CONNECTION, **_headers(self._token))
         try:
             self._socket = await self._stack.enter_async_context(connection)
         except (OSError, exceptions.InvalidHandshake) as error:
@@ -335,26 +339,28 @@ class AsyncStream:
             yield self._format.event(data)
 
 
-def download(url: str, path: str) -> bytes:
+def download(url: str, path: str, *, token: str | None = None) -> bytes:
     """A result: ``path`` is ``sct`` or ``wav`` of the ``result`` in ``done``.
 
     Raises:
         ServerError: it is not there, or not any more.
     """
-    return _fetch(urllib.request.Request(url.rstrip("/") + path))
+    return _fetch(urllib.request.Request(url.rstrip("/") + path), token)
 
 
-def voice(url: str, recording: str | Path, model: str | None = None) -> str:
-    """The voice of a WAV file, in base64, for ``start`` and ``set``.
+def voice(
+    url: str, recording: str | Path, model: str | None = None, *, token: str | None = None
+) -> str:
+    """The voice of a recording, in base64, for ``start`` and ``set``.
 
     Raises:
-        ServerError: no WAV, too long, or no such model.
+        ServerError: no recording, too long, or no such model.
     """
     query = "" if model is None else "?" + urllib.parse.urlencode({"model": model})
     data = Path(recording).read_bytes()
     request = urllib.request.Request(f"{url.rstrip('/')}/v1/voices{query}", data)
-    request.add_header("Content-Type", "audio/wav")
-    answer: str = json.loads(_fetch(request))["voice"]
+    request.add_header("Content-Type", "application/octet-stream")
+    answer: str = json.loads(_fetch(request, token))["voice"]
     return answer
 
 
@@ -363,7 +369,16 @@ def voice_vector(text: str) -> NDArray[np.int8]:
     return np.frombuffer(base64.b64decode(text), np.int8)
 
 
-def _fetch(request: urllib.request.Request) -> bytes:
+def _authorization(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def _headers(token: str | None) -> dict[str, Any]:
+    return {"additional_headers": _authorization(token)}
+
+
+def _fetch(request: urllib.request.Request, token: str | None) -> bytes:
+    request.headers.update(_authorization(token))
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             data: bytes = answer.read()

@@ -7,6 +7,7 @@ from secousti.errors import SecoustiError
 # code: (WebSocket close code, HTTP status)
 CODES = {
     "bad_message": (4400, 400),
+    "unauthorized": (4401, 401),
     "forbidden": (4403, 403),
     "unknown_model": (4404, 404),
     "not_found": (4404, 404),

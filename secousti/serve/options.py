@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from secousti.errors import SecoustiError
 
 HOST, PORT = "127.0.0.1", 8765
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/=]{16,256}")
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Limits:
         message_bytes: one WebSocket message.
         session_seconds: sound in one session.
         start_seconds: from the connection to ``start``.
+        request_seconds: for the head of an HTTP request; body_seconds: for its body.
+        connections: of one address at a time.
         idle_seconds: without any sound or token, or with nobody reading what is sent.
         input_seconds: sound that may wait to be computed before the server reads on.
         output_bytes: results that may wait to be read before the server computes on.
@@ -29,6 +33,9 @@ class Limits:
     message_bytes: int = 1 << 18
     session_seconds: float = 3600.0
     start_seconds: float = 10.0
+    request_seconds: float = 10.0
+    body_seconds: float = 60.0
+    connections: int = 64
     idle_seconds: float = 30.0
     input_seconds: float = 4.0
     output_bytes: int = 1 << 20
@@ -55,9 +62,10 @@ class ServeOptions:
         allow_origins: of browser pages, besides the server's own (``https://example.org``).
         allow_hosts: names under which the server may be addressed, besides localhost and
             numerical addresses (a foreign name is what DNS rebinding comes with).
+        token: what clients must show; needed to listen beyond this machine.
 
     Raises:
-        SecoustiError: a number that is not positive.
+        SecoustiError: a number that is not positive, or a token that is easily guessed.
     """
 
     models: tuple[str, ...] = ()
@@ -69,6 +77,7 @@ class ServeOptions:
     batching: bool = True
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    token: str | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -82,3 +91,8 @@ class ServeOptions:
         for name, value in numbers.items():
             if value <= 0:
                 raise SecoustiError(f"{name} must be above 0, not {value}")
+        if self.token is not None and not _TOKEN.fullmatch(self.token):
+            raise SecoustiError(
+                "a token has 16 to 256 letters, digits and -._~+/= signs: "
+                "'openssl rand -hex 24' makes one"
+            )

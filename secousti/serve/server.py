@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import logging
+import re
 import socket
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import uvicorn
@@ -12,24 +18,43 @@ from fastapi import FastAPI
 
 from secousti.errors import SecoustiError
 from secousti.serve.options import HOST, PORT
+from secousti.serve.protocol import limited_protocol
 
 _HEAD_ROOM = 1024  # bytes above our own limit, so that our own message names it
 _START_SECONDS = 30.0
+_SHOWN_TOKEN = re.compile(r"(\btoken=)[^&\s\"]+")
+
+
+@dataclass(frozen=True)
+class Tls:
+    """PEM files of a certificate (with its chain) and of its private key."""
+
+    certificate: Path
+    key: Path
 
 
 def _server(
-    app: FastAPI, host: str, port: int, log_level: str
+    app: FastAPI, host: str, port: int, log_level: str, tls: Tls | None = None
 ) -> tuple[uvicorn.Server, socket.socket]:
     """A server and the socket it shall listen on.
 
     Raises:
-        SecoustiError: the address cannot be had.
+        SecoustiError: the address cannot be had, or lets others in without a token; TLS files
+            that are none.
     """
     options = app.state.hub.options
+    if options.token is None and not _is_loopback(host):
+        raise SecoustiError(
+            f"{host} lets other machines in: give the server a token (--token, or SECOUSTI_TOKEN "
+            "in its environment), or listen on 127.0.0.1 behind a proxy that checks who comes"
+        )
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=limited_protocol(options.limits.request_seconds, options.limits.connections),
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else str(tls.key),
         ws_max_size=options.limits.message_bytes + _HEAD_ROOM,
         # A file sent at once keeps pongs waiting behind it; idle sessions end by their own limit.
         ws_ping_interval=None,
@@ -39,6 +64,10 @@ def _server(
         server_header=False,
         log_level=log_level,
     )
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise SecoustiError(f"the TLS certificate or key cannot be used: {error}") from error
     listening = _bind(host, port)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # The kernel drops whoever neither reads nor leaves; uvicorn would wait for ever.
@@ -58,17 +87,40 @@ def _bind(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def run(app: FastAPI, host: str = HOST, port: int = PORT) -> None:
-    """Serve until interrupted."""
-    server, listening = _server(app, host, port, "info")
-    server.run(sockets=[listening])
+class _WithoutTokens(logging.Filter):
+    """uvicorn logs the addresses of sessions, in which browsers show their token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = _SHOWN_TOKEN.sub(r"\1...", record.getMessage())
+        record.args = ()
+        return True
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def run(app: FastAPI, host: str = HOST, port: int = PORT, tls: Tls | None = None) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        SecoustiError: as ``Background``, and TLS files that are none.
+    """
+    server, listening = _server(app, host, port, "info", tls)
+    logging.getLogger("uvicorn.error").addFilter(_WithoutTokens())
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has ended
+        server.run(sockets=[listening])
 
 
 class Background:
     """A server in a thread, for as long as the block lasts; ``port`` 0 takes a free one.
 
     Raises:
-        SecoustiError: it did not start.
+        SecoustiError: the address cannot be had, or lets others in without a token; it did not
+            start.
     """
 
     def __init__(self, app: FastAPI, host: str = HOST, port: int = 0) -> None:
