@@ -47,9 +47,9 @@ def paths(codec: SecoustiCodec, wav: Tensor, tokens_only: bool) -> Iterator[tupl
     if not tokens_only:
         mel = codec.mel(wav[None], codec.frames_per_token)
         yield "mel -> vocoder", codec.vocoder(mel)[0][0, 0]
-        from_acoustic = codec.decode_acoustic(codec.acoustic(wav))
+        from_acoustic = codec.decode_acoustic(codec.acoustic(wav, codec.sample_rate))
         yield "A -> mel -> vocoder", codec.vocoder(from_acoustic)[0][0, 0]
-    yield "tokens", codec.decode(codec.encode(wav))[0, 0]
+    yield "tokens", codec.decode(codec.encode(wav, codec.sample_rate))[0, 0]
 
 
 def score(reference: Tensor, heard: Tensor, rate: int) -> list[float]:

@@ -34,10 +34,12 @@ def ours(name: str, what: str) -> Callable[[], object]:
 
         @torch.no_grad()
         def tokens() -> object:
-            return codec.tokenize(codec.log_mel(as_batch(wav, codec.sample_rate))[0])
+            return codec.tokenize(
+                codec.log_mel(as_batch(wav, codec.sample_rate, codec.sample_rate))[0]
+            )
 
         return tokens
-    encoded = codec.encode(wav)
+    encoded = codec.encode(wav, codec.sample_rate)
     if what == "decode_mel":
         return lambda: codec.decode_mel(encoded)
     if what == "decode":

@@ -49,7 +49,7 @@ class Reference:
 def reference(codec: SecoustiCodec, wav: Tensor) -> tuple[Reference, float]:
     """The reference, and the processor seconds of its streams, token by token."""
     wav = wav[: len(wav) // codec.frame_size * codec.frame_size]
-    encoded = codec.encode(wav[None])
+    encoded = codec.encode(wav[None], codec.sample_rate)
     assert encoded.paralinguistic is not None
     start = time.process_time()
     encoder, decoder = StreamEncoder(codec), StreamDecoder(codec, encoded.paralinguistic)

@@ -42,7 +42,7 @@ def recordings(count: int, rate: int) -> list[Tensor]:
 
 def alone(codec: SecoustiCodec, audio: Sequence[Tensor]) -> Ids:
     """The reference: one recording at a time."""
-    return [codec.encode(wav).codes[0, 0].tolist() for wav in audio]
+    return [codec.encode(wav, codec.sample_rate).codes[0, 0].tolist() for wav in audio]
 
 
 def batched(codec: SecoustiCodec, audio: Sequence[Tensor], seconds: float) -> Ids:
@@ -54,7 +54,10 @@ def batched(codec: SecoustiCodec, audio: Sequence[Tensor], seconds: float) -> Id
 def padded(codec: SecoustiCodec, audio: Sequence[Tensor]) -> Ids:
     """Each alone, with a second and a half of loud noise in its padding."""
     noise = 0.5 * torch.randn(33_075)
-    encoded = [codec.encode(torch.cat([wav, noise])[None], lengths=[len(wav)]) for wav in audio]
+    encoded = [
+        codec.encode(torch.cat([wav, noise])[None], codec.sample_rate, lengths=[len(wav)])
+        for wav in audio
+    ]
     return [e[0].codes[0, 0].tolist() for e in encoded]
 
 
@@ -161,7 +164,7 @@ def spread(codec: SecoustiCodec, count: int) -> SecoustiCodec:
     from secousti.audio.batch import as_batch
 
     audio = recordings(count, codec.sample_rate)[:4]
-    mel, frames = codec.log_mel(as_batch(audio, codec.sample_rate))
+    mel, frames = codec.log_mel(as_batch(audio, codec.sample_rate, codec.sample_rate))
     mu, _ = codec.semantic_projection(codec.encoder(mel, None, frames)[0])
     y = codec.quantizer.project_in(mu.transpose(1, 2)).flatten(0, 1)
     codec.quantizer.project_in.weight.div_(y.std(0)[:, None])

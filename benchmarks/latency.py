@@ -78,7 +78,7 @@ def _seen(codec: SecoustiCodec, wav: Tensor) -> Tensor:
 
 def first_spoken(codec: SecoustiCodec) -> int:
     """The first output sample that token ``TOKEN`` moves."""
-    encoded = codec.encode(0.1 * torch.randn(1, 2 * TOKEN * codec.frame_size))
+    encoded = codec.encode(0.1 * torch.randn(1, 2 * TOKEN * codec.frame_size), codec.sample_rate)
     codes = torch.randint(0, codec.codebook_size, encoded.codes.shape)
     exchanged = codes.clone()
     exchanged[..., TOKEN] = (codes[..., TOKEN] + codec.codebook_size // 2) % codec.codebook_size

@@ -72,7 +72,7 @@ def recordings(codec: SecoustiCodec, manifest: Path, count: int) -> list[Recordi
     found = []
     for row in turns[:count]:
         wav = as_batch(manifest.parent / row["audio"], codec.sample_rate).wav
-        encoded = codec.encode(wav)
+        encoded = codec.encode(wav, codec.sample_rate)
         found.append(Recording(row["speaker"], wav[0], encoded, codec.decode_mel(encoded)))
     return found
 

@@ -54,7 +54,9 @@ def read(path: Path) -> Audio:
 @torch.no_grad()
 def coded(codec: SecoustiCodec, audio: Audio) -> Audio:
     """Through tokens and back, in its own voice."""
-    heard = codec.decode(codec.encode(torch.from_numpy(audio.at(codec.sample_rate))))
+    heard = codec.decode(
+        codec.encode(torch.from_numpy(audio.at(codec.sample_rate)), codec.sample_rate)
+    )
     return Audio(heard[0, 0].numpy(), codec.sample_rate)
 
 

@@ -62,8 +62,8 @@ def prepare(name: str) -> Callable[[], object]:
         return _step(codec, mode)
     wav = 0.1 * torch.randn(1, int(SECONDS * codec.sample_rate))
     if what == "encode":
-        return lambda: codec.encode(wav)
-    encoded = codec.encode(wav)
+        return lambda: codec.encode(wav, codec.sample_rate)
+    encoded = codec.encode(wav, codec.sample_rate)
     return lambda: codec.decode(encoded, mode=mode)
 
 

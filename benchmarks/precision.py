@@ -42,14 +42,14 @@ def spread(codec: SecoustiCodec, wav: Tensor) -> SecoustiCodec:
 
 def rows(name: str, codec: SecoustiCodec, wavs: list[Tensor], speak: bool) -> list[list[str]]:
     """One row per precision; the first is the codec as loaded."""
-    plain = [codec.encode(wav[None]) for wav in wavs]
+    plain = [codec.encode(wav[None], codec.sample_rate) for wav in wavs]
     mels = [codec.decode_mel(encoded) for encoded in plain]
     table = []
     for precision in ("as loaded", *PRECISIONS):
         made = codec if precision == "as loaded" else codec.for_streaming(precision)  # type: ignore[arg-type]
         same, errors, scores = [], [], []
         for wav, encoded, mel in zip(wavs, plain, mels, strict=True):
-            again = made.encode(wav[None])
+            again = made.encode(wav[None], made.sample_rate)
             same.append((again.codes == encoded.codes).flatten())
             errors.append(F.l1_loss(made.decode_mel(encoded), mel).item())
             if speak:

@@ -75,7 +75,9 @@ def toy_codec(
             torch.nn.init.constant_(module.scale, 0.5)
     codec.eval()
     with torch.no_grad():  # centre and spread what the quantizer sees, so that tokens vary
-        mel, frames = codec.log_mel(as_batch(toy_speech(4.0, seed=7), codec.sample_rate))
+        mel, frames = codec.log_mel(
+            as_batch(toy_speech(4.0, seed=7), codec.sample_rate, codec.sample_rate)
+        )
         mu, _ = codec.semantic_projection(codec.encoder(mel, None, frames)[0])
         project = codec.quantizer.project_in
         y = project(mu[0].T)

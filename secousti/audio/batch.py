@@ -1,21 +1,27 @@
-"""The one door for audio: whatever the caller has becomes a padded mono batch."""
+"""Recordings in any form a caller has them -> a padded mono batch at one rate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from secousti.audio.io import check_audio, load_audio
+from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler
 from secousti.errors import SecoustiError
+from secousti.samples import agreed_rate, batch_rows, check_rate, is_pair, one_recording, unpack
 
-Audio: TypeAlias = str | Path | np.ndarray | Tensor
+Array: TypeAlias = np.ndarray | Tensor
+# A path, an encoded file in memory or open for reading, samples with or without their rate.
+Audio: TypeAlias = (
+    str | Path | bytes | BinaryIO | Array | tuple[Array, int] | tuple[int, Array] | Mapping
+)
 
 
 @dataclass
@@ -27,28 +33,30 @@ class AudioBatch:
 
 
 def as_batch(
-    audio: Audio | Sequence[Audio],
+    audio: Audio | Iterable[Audio],
     target_rate: int,
     sample_rate: int | None = None,
     lengths: Tensor | Sequence[int] | None = None,
 ) -> AudioBatch:
-    """Mono rows at ``target_rate`` from a path, an array, or a list of either.
+    """Mono rows at ``target_rate`` from a recording, a batch array, or a list of recordings.
 
     Args:
-        audio: arrays are [N], [B, N] or [B, C, N] (channels are averaged) in [-1, 1]; integer
-            arrays are scaled by their type's range. List items are paths, [N] or [C, N].
-        sample_rate: Hz of the arrays; ``target_rate`` when not given. Files know their own.
-        lengths: samples that count in each row of an array batch, at ``sample_rate``.
+        audio: an array is a batch, [N], [B, N] or [B, C, N]. Everything else is one recording or
+            a list of them: a path, a file in memory (bytes) or open for reading, an array [N],
+            [C, N] or [N, C], a pair (array, rate), an audio dict of Hugging Face datasets.
+            Channels are averaged; ``samples.as_samples`` says which numbers are taken.
+        target_rate: Hz of the result.
+        sample_rate: Hz of the arrays that do not carry it. Files know their own.
+        lengths: samples that count in each row of a batch array, at ``sample_rate``.
 
     Raises:
-        SecoustiError: empty, NaN, wrong shape, or unreadable input.
+        SecoustiError: an array without its rate; empty, NaN, out of scale, of a shape that
+            cannot be meant; or unreadable.
     """
-    rate = sample_rate or target_rate
-    if rate <= 0:
-        raise SecoustiError(f"sample_rate must be positive, found {rate}")
+    if sample_rate is not None:
+        check_rate(sample_rate)
     rows = [
-        SincResampler(row_rate, target_rate)(check_audio(row, f"audio row {i}"))
-        for i, (row, row_rate) in enumerate(_rows(audio, rate, lengths))
+        SincResampler(rate, target_rate)(row) for row, rate in _rows(audio, sample_rate, lengths)
     ]
     if not rows:
         raise SecoustiError("there is no audio in an empty list")
@@ -58,47 +66,55 @@ def as_batch(
 
 
 def _rows(
-    audio: Audio | Sequence[Audio], rate: int, lengths: Tensor | Sequence[int] | None
-) -> list[tuple[Tensor, int]]:
-    if isinstance(audio, (str, Path)):
-        return [load_audio(audio)]
-    if isinstance(audio, (np.ndarray, Tensor)):
-        batch = _mono_batch(_as_float(audio))
-        if lengths is None:
-            return [(row, rate) for row in batch]
-        if len(lengths) != len(batch) or max(lengths) > batch.shape[-1] or min(lengths) < 0:
-            raise SecoustiError(
-                f"lengths {list(map(int, lengths))} do not fit audio of shape {tuple(batch.shape)}"
-            )
-        return [(row[: int(n)], rate) for row, n in zip(batch, lengths, strict=True)]
-    return [
-        load_audio(item) if isinstance(item, (str, Path)) else (_mono_row(_as_float(item)), rate)
-        for item in audio
-    ]
+    audio: Any, sample_rate: int | None, lengths: Tensor | Sequence[int] | None
+) -> Iterator[tuple[Tensor, int]]:
+    if _is_array(audio):
+        rate = agreed_rate(None, sample_rate, what="the audio")
+        yield from ((row, rate) for row in batch_rows(audio, lengths, what="the audio"))
+        return
+    if lengths is not None:
+        raise SecoustiError("lengths are for a batch array [B, N]; cut the recordings themselves")
+    if _is_one(audio):
+        yield _recording(audio, sample_rate, "the audio")
+        return
+    try:
+        items = iter(audio)
+    except TypeError:
+        raise SecoustiError(f"{type(audio).__name__} is no audio that encode takes") from None
+    for i, item in enumerate(items):
+        yield _recording(item, sample_rate, f"audio row {i}")
 
 
-def _as_float(array: np.ndarray | Tensor) -> Tensor:
-    wav = torch.as_tensor(array).detach()
-    if wav.is_floating_point():
-        return wav.float()
-    if wav.dtype in (torch.int16, torch.int32):
-        return wav.float() / -float(torch.iinfo(wav.dtype).min)
-    raise SecoustiError(f"audio must be float, int16 or int32, found {wav.dtype}")
+def _recording(item: Any, sample_rate: int | None, what: str) -> tuple[Tensor, int]:
+    """One recording: mono samples [N] and their rate."""
+    item, own = unpack(item, what=what)
+    if hasattr(item, "read") and not (hasattr(item, "seekable") and item.seekable()):
+        item = item.read()  # a pipe or a response
+    if isinstance(item, (bytes, bytearray, memoryview)):
+        item = io.BytesIO(item)
+    if isinstance(item, (str, Path)) or hasattr(item, "read"):
+        return load_audio(item)
+    if isinstance(item, (int, float)):
+        raise SecoustiError(
+            f"{what} is a single number: a list is a list of recordings; one recording is an array "
+            "(np.asarray(numbers, dtype=np.float32))"
+        )
+    rate = agreed_rate(own, sample_rate, what=what)
+    return one_recording(item, what=what), rate
 
 
-def _mono_batch(wav: Tensor) -> Tensor:
-    if wav.dim() == 1:
-        return wav[None]
-    if wav.dim() == 2:
-        return wav
-    if wav.dim() == 3:
-        return wav.mean(dim=1)
-    raise SecoustiError(f"audio must be [N], [B, N] or [B, C, N], found {tuple(wav.shape)}")
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Tensor) or (
+        hasattr(value, "__array__") and not hasattr(value, "get_all_samples")
+    )
 
 
-def _mono_row(wav: Tensor) -> Tensor:
-    if wav.dim() == 1:
-        return wav
-    if wav.dim() == 2:
-        return wav.mean(dim=0)
-    raise SecoustiError(f"a list item must be [N] or [C, N], found {tuple(wav.shape)}")
+def _is_one(value: Any) -> bool:
+    """Is it one recording, not a list of them?"""
+    return (
+        isinstance(value, (str, Path, bytes, bytearray, memoryview, Mapping))
+        or is_pair(value)
+        or hasattr(value, "read")
+        or hasattr(value, "get_all_samples")
+        or (hasattr(value, "data") and hasattr(value, "sample_rate"))
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -11,29 +13,38 @@ from torch import Tensor
 
 from secousti.atomic import replacing
 from secousti.errors import SecoustiError
+from secousti.samples import check_range
 
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf", ".au"}
 )
 
 
-def load_audio(path: str | Path) -> tuple[Tensor, int]:
+def load_audio(source: str | Path | BinaryIO) -> tuple[Tensor, int]:
     """A recording as mono float32 [N] in [-1, 1] and its sample rate in Hz.
 
+    Args:
+        source: a path, or a file open for reading that can seek.
+
     Raises:
-        SecoustiError: no such file, not audio, no samples, or NaN/Inf among them.
+        SecoustiError: no such file, not audio, no samples, NaN/Inf among them, or floats of
+            another scale.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise SecoustiError(f"no such audio file: {path}")
+    if isinstance(source, (str, Path)):
+        source = Path(source)
+        if not source.is_file():
+            raise SecoustiError(f"no such audio file: {source}")
+    elif isinstance(source, io.TextIOBase):
+        raise SecoustiError("an audio file must be open in binary mode, open(path, 'rb')")
+    name = str(source) if isinstance(source, Path) else getattr(source, "name", "the file given")
     try:
-        data, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        data, rate = soundfile.read(source, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise SecoustiError(
-            f"{path} is not audio that can be read (libsndfile says: {error.error_string})"
+            f"{name} is not audio that can be read (libsndfile says: {error.error_string})"
         ) from error
     wav = torch.from_numpy(np.ascontiguousarray(data.mean(axis=1)))
-    return check_audio(wav, str(path)), rate
+    return check_audio(wav, str(name)), rate
 
 
 def save_audio(path: str | Path, wav: Tensor, sample_rate: int, subtype: str = "PCM_16") -> None:
@@ -63,14 +74,12 @@ def open_audio(
 
 
 def check_audio(wav: Tensor, where: str) -> Tensor:
-    """Return ``wav`` if it has samples and all are finite.
+    """Return ``wav`` if it has samples, all of them finite and within full scale.
 
     Raises:
-        SecoustiError: it is empty or holds NaN or Inf; the message names ``where``.
+        SecoustiError: it has none, or ``samples.check_range`` refuses them; the message names
+            ``where``.
     """
     if wav.numel() == 0:
         raise SecoustiError(f"{where} has no samples")
-    if not torch.isfinite(wav).all():
-        first = int((~torch.isfinite(wav)).flatten().nonzero()[0])
-        raise SecoustiError(f"{where} has a NaN or infinite sample (first at index {first})")
-    return wav
+    return check_range(wav, where)

@@ -61,7 +61,7 @@ class Tokenizer:
 
         codec = self.codec
         if not isinstance(codec, SecoustiCodec):
-            return codec.encode(batch.wav, lengths=batch.lengths)
+            return codec.encode(batch.wav, codec.sample_rate, batch.lengths)
         mel, frames = codec.log_mel(batch)
         return Encoded(
             codes=codec.tokenize(mel, lengths=frames)[0],

@@ -51,7 +51,7 @@ def count_macs(codec: P2PSynCodec, convention: Convention = "true", seconds: flo
     audio = torch.zeros(1, round(seconds * codec.sample_rate), device=codec.device)
     teacher = codec.teacher
     with _counting(teacher, convention) as by_module:
-        encoded = codec.encode(audio)
+        encoded = codec.encode(audio, codec.sample_rate)
         encoder = _sum(by_module, teacher.encoder, teacher.mdct)
     with _counting(codec, convention) as by_module:
         codec.decode(encoded)

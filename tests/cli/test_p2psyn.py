@@ -72,7 +72,7 @@ def test_files(secousti: Run, speech: Path, tmp_path: Path) -> None:
     tokens, heard = tmp_path / "a.sct", tmp_path / "b.wav"
     assert secousti("encode", speech, "-o", tokens, "-m", CAUSAL).code == 0
     codec = load_codec(CAUSAL)
-    encoded = codec.encode(speech)
+    encoded = codec.encode(speech, codec.sample_rate)
     assert torch.equal(load_encoded(tokens).codes, encoded.codes)
     for mode in ("all", "plain", "random"):
         ran = secousti("decode", tokens, "-o", heard, "--mode", mode, "--force")
@@ -107,7 +107,7 @@ def test_pipes_of_a_codec_whose_plain_path_is_causal(
 ) -> None:
     """Encoding streams and so does the plain token; only the pseudo VQs need all of it first."""
     codec = load_codec(HALF)
-    want = codec.encode(speech)
+    want = codec.encode(speech, codec.sample_rate)
     sent = secousti("encode", "-", "-o", "-", "-m", HALF, stdin=speech.read_bytes())
     assert sent.code == 0, sent.err
     (tmp_path / "a.sct").write_bytes(sent.out)

@@ -95,7 +95,7 @@ def test_a_sender_that_dies_is_an_error_at_the_other_end(
 
     file = io.BytesIO()
     writer = Writer(file, codec_header(codec))
-    for event in list(encoded_events(codec.encode(toy_speech(1.0))))[:-1]:
+    for event in list(encoded_events(codec.encode(toy_speech(1.0), 22050)))[:-1]:
         writer.put(event)
     writer.flush()
     done = subprocess.run(

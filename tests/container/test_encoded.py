@@ -23,7 +23,7 @@ def codec() -> SecoustiCodec:
 
 @pytest.fixture(scope="module")
 def encoded(codec: SecoustiCodec) -> Encoded:
-    return codec.encode(toy_speech(1.3))
+    return codec.encode(toy_speech(1.3), codec.sample_rate)
 
 
 @pytest.mark.parametrize("payload", ["packed", "entropy"])
@@ -65,7 +65,7 @@ def test_other_weights_are_refused(codec: SecoustiCodec) -> None:
 
 
 def test_a_file_holds_one_recording(codec: SecoustiCodec) -> None:
-    batch = codec.encode(toy_speech(0.3, rows=2))
+    batch = codec.encode(toy_speech(0.3, rows=2), codec.sample_rate)
     with pytest.raises(ContainerError, match="batch of 2"):
         write_encoded(io.BytesIO(), batch, codec_header(codec))
 

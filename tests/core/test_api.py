@@ -28,15 +28,15 @@ def test_all_forms_of_audio_give_the_same_tokens(toy: SecoustiCodec, tmp_path) -
     as_float = wav.float() / 32768
     path = tmp_path / "a.wav"
     soundfile.write(path, wav.numpy(), 22050)
-    expected = toy.encode(as_float).codes
+    expected = toy.encode(as_float, toy.sample_rate).codes
     stereo = torch.stack([as_float, as_float])
     forms = [
         path, str(path), wav, wav.numpy(), as_float[None], as_float[None, None].numpy(),
         stereo[None], [path], [stereo], [as_float.numpy()], as_float.double(),
     ]  # fmt: skip
     for form in forms:
-        assert torch.equal(toy.encode(form).codes, expected)
-    batch = toy.encode([path, as_float[:5000]])
+        assert torch.equal(toy.encode(form, 22050).codes, expected)
+    batch = toy.encode([path, as_float[:5000]], toy.sample_rate)
     assert batch.lengths.tolist() == [expected.shape[-1], 5]
 
 
@@ -47,13 +47,13 @@ def test_all_forms_of_audio_give_the_same_tokens(toy: SecoustiCodec, tmp_path) -
         (torch.zeros(0), "has no samples"),
         (torch.tensor([0.0, float("nan")]), "NaN or infinite sample"),
         (torch.zeros(1, 1, 1, 5), r"must be \[N\]"),
-        (torch.zeros(5, dtype=torch.uint8), "must be float, int16 or int32"),
+        (torch.zeros(5, dtype=torch.int64), "or int16, int32 or uint8, found int64"),
         ([], "no audio in an empty list"),
     ],
 )
 def test_bad_audio_is_one_sentence(toy: SecoustiCodec, audio, message: str) -> None:
     with pytest.raises(SecoustiError, match=message):
-        toy.encode(audio)
+        toy.encode(audio, 22050)
 
 
 def test_not_audio(toy: SecoustiCodec, tmp_path) -> None:
@@ -74,14 +74,14 @@ def test_attributes(toy: SecoustiCodec) -> None:
 
 
 def test_bits_are_counted_apart(toy: SecoustiCodec) -> None:
-    encoded = toy.encode(toy_speech(2.0, rows=2))
+    encoded = toy.encode(toy_speech(2.0, rows=2), toy.sample_rate)
     tokens = 2 * -(-44100 // 1024)
     assert encoded.bits.tokens == pytest.approx(tokens * np.log2(6561))
     assert encoded.bits.side_information == 2 * 512
 
 
 def test_codes_go_to_a_language_model_and_back(toy: SecoustiCodec) -> None:
-    encoded = toy.encode(toy_speech(1.0))
+    encoded = toy.encode(toy_speech(1.0), toy.sample_rate)
     ids = encoded.codes.squeeze(1).tolist()
     again = Encoded(
         codes=torch.tensor(ids)[:, None],
@@ -96,7 +96,7 @@ def test_codes_go_to_a_language_model_and_back(toy: SecoustiCodec) -> None:
 
 @pytest.mark.parametrize("bad", [-1, 6561])
 def test_codes_outside_the_codebook(toy: SecoustiCodec, bad: int) -> None:
-    encoded = toy.encode(toy_speech(0.5))
+    encoded = toy.encode(toy_speech(0.5), toy.sample_rate)
     codes = encoded.codes.clone()
     codes[0, 0, 3] = bad
     with pytest.raises(SecoustiError, match=r"must lie in 0..6560"):
@@ -105,15 +105,18 @@ def test_codes_outside_the_codebook(toy: SecoustiCodec, bad: int) -> None:
 
 def test_convert_takes_tokens_of_one_and_voice_of_the_other(toy: SecoustiCodec) -> None:
     a, b = toy_speech(1.0, seed=1), toy_speech(2.0, seed=2)
-    out = toy.convert(a, b)
-    mixed = replace(toy.encode(a), paralinguistic=toy.encode(b).paralinguistic)
+    out = toy.convert(a, b, 22050)
+    mixed = replace(
+        toy.encode(a, 22050),
+        paralinguistic=toy.encode(b, 22050).paralinguistic,
+    )
     assert out.shape == (1, 1, 22050)
     assert torch.equal(out, toy.decode(mixed))
-    assert not torch.equal(out, toy.decode(toy.encode(a)))
+    assert not torch.equal(out, toy.decode(toy.encode(a, 22050)))
 
 
 def test_acoustic_embedding(toy: SecoustiCodec) -> None:
-    acoustic = toy.acoustic(toy_speech(1.0))
+    acoustic = toy.acoustic(toy_speech(1.0), 22050)
     assert acoustic.shape == (1, 24, 22)
     assert toy.decode_acoustic(acoustic).shape == (1, 80, 88)
 
@@ -125,7 +128,7 @@ def test_decode_at_another_rate(toy: SecoustiCodec) -> None:
 
 def test_without_a_vocoder_mels_still_come(tmp_path) -> None:
     codec = toy_codec(vocoder=False)
-    encoded = codec.encode(toy_speech(0.5))
+    encoded = codec.encode(toy_speech(0.5), codec.sample_rate)
     assert codec.decode_mel(encoded).shape == (1, 80, 44)
     with pytest.raises(SecoustiError, match="has no vocoder"):
         codec.decode(encoded)
@@ -135,8 +138,8 @@ def test_save_and_load(toy: SecoustiCodec, tmp_path) -> None:
     toy.save_pretrained(tmp_path / "toy")
     loaded = load_codec(tmp_path / "toy")
     wav = toy_speech(1.0)
-    assert torch.equal(loaded.encode(wav).codes, toy.encode(wav).codes)
-    assert torch.equal(loaded.decode(loaded.encode(wav)), toy.decode(toy.encode(wav)))
+    assert torch.equal(loaded.encode(wav, 22050).codes, toy.encode(wav, toy.sample_rate).codes)
+    assert torch.equal(loaded.decode(loaded.encode(wav, 22050)), toy.decode(toy.encode(wav, 22050)))
     assert loaded.weight_hash == toy.weight_hash
     assert loaded.model_id == "toy"
     assert not loaded.training

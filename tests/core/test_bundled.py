@@ -45,7 +45,7 @@ def test_everything_bundled_is_small_and_has_a_card() -> None:
 
 @pytest.mark.parametrize("most_tokens", [1, 30])
 def test_streaming_speech_is_the_offline_result(mini, speech, most_tokens: int) -> None:
-    encoded = mini.encode(speech)
+    encoded = mini.encode(speech, mini.sample_rate)
     encoder = StreamEncoder(mini)
     pieces = [encoder.push(speech[s]) for s in ragged(len(speech), mini.frame_size * most_tokens)]
     codes = torch.cat([*pieces, encoder.flush()], dim=-1)
@@ -60,13 +60,13 @@ def test_streaming_speech_is_the_offline_result(mini, speech, most_tokens: int) 
 
 def test_speech_comes_back_as_speech(mini, speech) -> None:
     stoi = pytest.importorskip("pystoi").stoi
-    heard = mini.decode(mini.encode(speech))[0, 0]
+    heard = mini.decode(mini.encode(speech, 22050))[0, 0]
     assert heard.shape == speech.shape
     assert stoi(speech.numpy(), heard.numpy(), 22050) > 0.65
 
 
 def test_tokens_vary_and_the_latency_is_as_promised(mini, speech) -> None:
-    codes = mini.encode(speech).codes
+    codes = mini.encode(speech, mini.sample_rate).codes
     assert codes.unique().numel() > 80
     assert mini.latency == mini.frame_size + 256 * 2  # two frames that the vocoder looks ahead
     milliseconds = {"mini-21hz": 69.7, "mini-86hz": 34.8}[mini.model_id]
@@ -80,7 +80,7 @@ def test_p2psyn_streams_speech(name: str, mode: str) -> None:
     codec = P2PSynCodec.from_pretrained(name)
     wav, rate = load_audio(SPEECH)
     wav = SincResampler(rate, codec.sample_rate)(wav)
-    encoded = codec.encode(wav)
+    encoded = codec.encode(wav, codec.sample_rate)
     assert encoded.codes.unique().numel() > 80
     encoder, decoder = P2PSynStreamEncoder(codec), P2PSynStreamDecoder(codec, mode=mode)
     sound = []

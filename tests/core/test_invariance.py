@@ -13,10 +13,10 @@ from tests.toy import AUDIO_TOLERANCE, toy_codec, toy_speech
 def test_ragged_batch_equals_singles(codec: SecoustiCodec) -> None:
     wav = toy_speech(3.0, rows=5)
     lengths = [wav.shape[1], 40_001, 12_345, 900, 1]
-    batch = codec.encode(wav, lengths=lengths)
+    batch = codec.encode(wav, codec.sample_rate, lengths=lengths)
     audio = codec.decode(batch)
     for i, n in enumerate(lengths):
-        single = codec.encode(wav[i, :n])
+        single = codec.encode(wav[i, :n], codec.sample_rate)
         assert torch.equal(single.codes, batch[i].codes)
         torch.testing.assert_close(
             single.paralinguistic, batch[i].paralinguistic, atol=1e-5, rtol=0
@@ -33,7 +33,8 @@ def test_what_lies_in_the_padding_does_not_matter(codec: SecoustiCodec) -> None:
     loud = wav.clone()
     loud[1, 7000:] = 0.9
     assert torch.equal(
-        codec.encode(wav, lengths=lengths)[1].codes, codec.encode(loud, lengths=lengths)[1].codes
+        codec.encode(wav, codec.sample_rate, lengths=lengths)[1].codes,
+        codec.encode(loud, codec.sample_rate, lengths=lengths)[1].codes,
     )
 
 
@@ -50,11 +51,11 @@ def test_length_in_is_length_out(codec: SecoustiCodec, samples: int, rate: int) 
 def test_training_mode_and_rng_do_not_matter() -> None:
     codec = toy_codec()
     wav = toy_speech(1.0)
-    expected = codec.encode(wav)
+    expected = codec.encode(wav, codec.sample_rate)
     codec.train()
     torch.manual_seed(99)
     before = torch.get_rng_state()
-    again = codec.encode(wav)
+    again = codec.encode(wav, codec.sample_rate)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(again.codes, expected.codes)
     assert torch.equal(again.paralinguistic, expected.paralinguistic)
@@ -66,12 +67,12 @@ def test_long_recordings_are_worked_through_in_pieces(monkeypatch: pytest.Monkey
     codec = toy_codec(mode="centered")
     wav = toy_speech(6.0, rows=2)
     lengths = [wav.shape[1], 70_000]
-    whole = codec.encode(wav, lengths=lengths)
+    whole = codec.encode(wav, codec.sample_rate, lengths=lengths)
     audio = codec.decode(whole)
     monkeypatch.setattr(codec_module, "_CHUNK_TOKENS", 13)
     monkeypatch.setattr("secousti.streaming.chunks.CHUNK", 50)
     monkeypatch.setattr("secousti.audio.mel._BLOCK", 37)
-    pieces = codec.encode(wav, lengths=lengths)
+    pieces = codec.encode(wav, codec.sample_rate, lengths=lengths)
     assert torch.equal(pieces[0].codes, whole[0].codes)
     assert torch.equal(pieces[1].codes, whole[1].codes)
     torch.testing.assert_close(codec.decode(whole), audio, atol=AUDIO_TOLERANCE, rtol=0)
@@ -80,10 +81,10 @@ def test_long_recordings_are_worked_through_in_pieces(monkeypatch: pytest.Monkey
 def test_threads_do_not_matter() -> None:
     codec = toy_codec()
     wav = toy_speech(4.0)
-    one = codec.encode(wav).codes
+    one = codec.encode(wav, codec.sample_rate).codes
     torch.set_num_threads(2)
     try:
-        assert torch.equal(codec.encode(wav).codes, one)
+        assert torch.equal(codec.encode(wav, 22050).codes, one)
     finally:
         torch.set_num_threads(1)
 
@@ -101,8 +102,8 @@ def test_quantizer_is_exact_in_low_precision() -> None:
 def test_a_codec_in_bfloat16_hears_in_float32() -> None:
     codec = toy_codec()
     wav = toy_speech(3.0)
-    exact = codec.encode(wav)
-    rough = codec.bfloat16().encode(wav)
+    exact = codec.encode(wav, codec.sample_rate)
+    rough = codec.bfloat16().encode(wav, 22050)
     assert codec.mel.filters.dtype == codec.mel.window.dtype == torch.float32
     assert rough.codes.shape == exact.codes.shape
     assert (rough.codes == exact.codes).float().mean() > 0.5

@@ -179,7 +179,7 @@ def test_imported_model_encodes_and_decodes(tmp_path) -> None:
     import_release(checkpoint, None, tmp_path / "out", num_heads=4, context=10)
     codec = SecoustiCodec.from_pretrained(tmp_path / "out")
     wave = torch.randn(1, 30000, generator=torch.Generator().manual_seed(0)) * 0.1
-    encoded = codec.encode(wave)
+    encoded = codec.encode(wave, codec.sample_rate)
     assert encoded.codes.shape == (1, 1, -(-(30000 // 256) // 4))
     assert codec.decode_mel(encoded).shape == (1, 20, 4 * encoded.codes.shape[-1])
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")

@@ -21,7 +21,7 @@ def audio_for(codec: SecoustiCodec, rows: int = 1) -> torch.Tensor:
 @pytest.mark.parametrize("most", [1, 700, 5000, 100_000])
 def test_codes_do_not_depend_on_chunks(codec: SecoustiCodec, most: int) -> None:
     wav = audio_for(codec)[:, : 9000 if most == 1 else None]
-    offline = codec.encode(wav).codes
+    offline = codec.encode(wav, codec.sample_rate).codes
     assert offline.unique().numel() > offline.shape[-1] // 4
     encoder = StreamEncoder(codec)
     slices = (
@@ -44,7 +44,7 @@ def test_resampled_stream(codec: SecoustiCodec, rate: int) -> None:
 
 @pytest.mark.parametrize("most", [1, 7, 60])
 def test_audio_does_not_depend_on_chunks(codec: SecoustiCodec, most: int) -> None:
-    encoded = codec.encode(audio_for(codec))
+    encoded = codec.encode(audio_for(codec), codec.sample_rate)
     offline = codec.decode(encoded)
     decoder = StreamDecoder(codec, encoded.paralinguistic)
     pieces = [decoder.push(encoded.codes[..., s]) for s in ragged(encoded.codes.shape[-1], most)]
@@ -60,7 +60,7 @@ def test_audio_does_not_depend_on_chunks(codec: SecoustiCodec, most: int) -> Non
 def test_rows_are_independent_and_reset_alone() -> None:
     codec = toy_codec()
     wav = audio_for(codec, rows=3)
-    alone = [codec.encode(row[None]).codes[0, 0] for row in wav]
+    alone = [codec.encode(row[None], codec.sample_rate).codes[0, 0] for row in wav]
     encoder = StreamEncoder(codec, batch_size=3)
     encoder.push_rows([wav[0, :20000], wav[1, :5000], None])
     encoder.reset([1])
@@ -73,7 +73,7 @@ def test_rows_are_independent_and_reset_alone() -> None:
 
 def test_decoder_rows_reset_alone() -> None:
     codec = toy_codec()
-    encoded = codec.encode(audio_for(codec, rows=2))
+    encoded = codec.encode(audio_for(codec, rows=2), codec.sample_rate)
     offline = codec.decode(encoded)
     decoder = StreamDecoder(codec, encoded.paralinguistic, batch_size=2)
     decoder.push_rows([encoded.codes[0, 0, :13], encoded.codes[1, 0, :40]])

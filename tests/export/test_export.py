@@ -45,7 +45,7 @@ def codec() -> SecoustiCodec:
         last.conv.weight.mul_(0.25)
         last.conv.bias.fill_(-7.0)
     codec.prepare()
-    loud = codec.decode(codec.encode(toy_speech(1.0))).abs()
+    loud = codec.decode(codec.encode(toy_speech(1.0), 22050)).abs()
     assert loud.max() > 0.003
     assert (loud < 1.0).float().mean() > 0.99
     return codec
@@ -173,7 +173,7 @@ def test_rows_of_a_dynamic_batch_are_separate_streams(
     wav = toy_speech(0.6, rows=3).split(codec.frame_size, dim=1)[:-1]
     encoder.reset(3)
     together = np.concatenate([encoder(chunk.numpy()) for chunk in wav], axis=-1)
-    expected = codec.encode(torch.cat(wav, dim=1)).codes.numpy()
+    expected = codec.encode(torch.cat(wav, dim=1), codec.sample_rate).codes.numpy()
     np.testing.assert_array_equal(together, expected)
 
 

@@ -25,7 +25,7 @@ def recordings() -> list[torch.Tensor]:
 
 
 def single(codec: SecoustiCodec, recordings: list[torch.Tensor]) -> list[list[int]]:
-    return [codec.encode(wav).codes[0, 0].tolist() for wav in recordings]
+    return [codec.encode(wav, codec.sample_rate).codes[0, 0].tolist() for wav in recordings]
 
 
 @pytest.mark.parametrize("seconds", [0.1, 3.0, 1000.0])

@@ -43,7 +43,7 @@ def test_interpolation_without_a_future_fades() -> None:
 def test_decoding_recovers_without_drift(strategy) -> None:
     """Once every window holds true tokens only, the sound is as if nothing had been lost."""
     codec = toy_codec()
-    encoded = codec.encode(toy_speech(120 * 1024 / 22050))
+    encoded = codec.encode(toy_speech(120 * 1024 / 22050), codec.sample_rate)
     lossy = encoded.codes.clone()
     lossy[..., [5, 6, 9, 20]] = LOST
     voice = encoded.paralinguistic

@@ -35,7 +35,7 @@ def test_no_clicks_at_chunk_boundaries() -> None:
     """The frames' sound, end to end, is what decoding everything at once gives."""
     codec = toy_codec()
     wav = toy_speech(3.0)
-    encoded = codec.encode(wav)
+    encoded = codec.encode(wav, codec.sample_rate)
     voice = encoded.paralinguistic
     frames = list(run(codec, [c.numpy() for c in wav[0].split(777)], 22050, voice=voice))
     assert torch.equal(torch.cat([f.codes for f in frames]), encoded.codes[0, 0])

@@ -58,8 +58,8 @@ def test_a_run_becomes_a_model(
     weights = load_file(output / "model.safetensors")
     assert {t.dtype for t in weights.values() if t.is_floating_point()} == {torch.float16}
     assert packed.dtype == torch.float32
-    trained = toy_codec(causal=True).encode(speech).codes
-    assert (packed.encode(speech).codes == trained).float().mean() > 0.97
+    trained = toy_codec(causal=True).encode(speech, 16000).codes
+    assert (packed.encode(speech, packed.sample_rate).codes == trained).float().mean() > 0.97
     card = (output / "README.md").read_text()
     for fact in (
         'P2PSynCodec.from_pretrained("p2psyn-toy")',
@@ -92,7 +92,7 @@ def test_receivers_of_one_teacher_still_fit_when_packed(
     for name, folder in (("a", run_folder), ("b", tmp_path / "receiver")):
         pack(folder, "-o", tmp_path / "packed" / name)
     a, b = (P2PSynCodec.from_pretrained(tmp_path / "packed" / name) for name in "ab")
-    encoded = a.encode(speech)
+    encoded = a.encode(speech, a.sample_rate)
     a.use_pseudo(b)
     assert torch.equal(a.decode(encoded), b.decode(encoded))
 

@@ -14,7 +14,7 @@ from tests.p2psyn.toy import half_causal_codec, toy_codec
 @pytest.mark.parametrize("chunk", [37, 320, 1000, 32000])
 def test_encoder(chunk: int, speech: torch.Tensor) -> None:
     codec = toy_codec(causal=True)
-    want = codec.encode(speech).codes
+    want = codec.encode(speech, codec.sample_rate).codes
     stream = P2PSynStreamEncoder(codec)
     for _ in range(2):  # a flush begins anew
         parts = [stream.push(piece) for piece in speech.split(chunk)]
@@ -27,7 +27,9 @@ def test_encoder(chunk: int, speech: torch.Tensor) -> None:
 )
 def test_decoder(lookahead: int, chunk: int, mode: str, speech: torch.Tensor) -> None:
     codec = toy_codec(causal=True, lookahead=lookahead)
-    encoded = codec.encode(speech[:16000])  # 51 tokens, 7 times the attention's context
+    encoded = codec.encode(
+        speech[:16000], codec.sample_rate
+    )  # 51 tokens, 7 times the attention's context
     want = codec.decode(encoded, mode=mode)
     stream = P2PSynStreamDecoder(codec, mode=mode)
     for _ in range(2):
@@ -54,19 +56,22 @@ def test_latency_is_what_it_says(lookahead: int, speech: torch.Tensor) -> None:
 @pytest.mark.parametrize("lookahead", [0, 2])
 def test_the_future_changes_nothing(lookahead: int, speech: torch.Tensor) -> None:
     codec = toy_codec(causal=True, lookahead=lookahead)
-    codes = codec.encode(speech).codes
+    codes = codec.encode(speech, codec.sample_rate).codes
     changed = speech.clone()
     changed[16000:] = torch.randn(16000) * 0.3
-    assert torch.equal(codec.encode(changed).codes[..., :50], codes[..., :50])
-    assert not torch.equal(codec.encode(changed).codes[..., 50:], codes[..., 50:])
-    first = codec.decode(codec.encode(speech))[..., : 16000 - codec.delay]
-    other = codec.decode(codec.encode(changed))[..., : 16000 - codec.delay]
+    assert torch.equal(codec.encode(changed, 16000).codes[..., :50], codes[..., :50])
+    assert not torch.equal(codec.encode(changed, 16000).codes[..., 50:], codes[..., 50:])
+    first = codec.decode(codec.encode(speech, 16000))[..., : 16000 - codec.delay]
+    other = codec.decode(codec.encode(changed, 16000))[..., : 16000 - codec.delay]
     torch.testing.assert_close(first, other, atol=1e-5, rtol=1e-4)
 
 
 def test_rows_are_independent(speech: torch.Tensor) -> None:
     codec = toy_codec(causal=True, lookahead=1)
-    a, b = codec.encode(speech).codes[0, 0], codec.encode(speech.flip(0)).codes[0, 0]
+    a, b = (
+        codec.encode(speech, codec.sample_rate).codes[0, 0],
+        codec.encode(speech.flip(0), codec.sample_rate).codes[0, 0],
+    )
     alone = P2PSynStreamDecoder(codec)
     want_a = torch.cat([alone.push(a), alone.flush()], dim=-1)[0, 0]
     want_b = torch.cat([alone.push(b), alone.flush()], dim=-1)[0, 0]
@@ -103,7 +108,7 @@ def test_the_plain_path_streams_without_its_pseudo_vqs(speech: torch.Tensor) -> 
     assert codec.latency is None
     encoder = P2PSynStreamEncoder(codec)
     parts = [encoder.push(piece) for piece in speech.split(777)]
-    encoded = codec.encode(speech)
+    encoded = codec.encode(speech, codec.sample_rate)
     assert torch.equal(torch.cat([*parts, encoder.flush()], dim=-1), encoded.codes)
     for mode in ("plain", "zeros"):
         assert codec.streams(mode)
@@ -119,7 +124,7 @@ def test_the_plain_path_streams_without_its_pseudo_vqs(speech: torch.Tensor) -> 
 
 def test_lost_tokens_are_the_last_that_arrived(speech: torch.Tensor) -> None:
     codec = toy_codec(causal=True)
-    codes = codec.encode(speech).codes[0, 0]
+    codes = codec.encode(speech, codec.sample_rate).codes[0, 0]
     gappy, repaired = codes.clone(), codes.clone()
     gappy[[5, 20, 21, 22]] = LOST
     repaired[5], repaired[20:23] = codes[4], codes[19]

@@ -37,7 +37,7 @@ def test_command_line(tmp_path: Path, recording: Path) -> None:
     """A file and a pipe give the tokens and the sound of the library."""
     model = str(toy_codec(causal=True).save_pretrained(tmp_path / "model"))
     codec = load_codec(model)
-    want = codec.encode(recording)
+    want = codec.encode(recording, codec.sample_rate)
     secousti("encode", str(recording), "-m", model, "-o", str(tmp_path / "a.sct"))
     encoded = load_encoded(tmp_path / "a.sct")
     assert torch.equal(encoded.codes, want.codes)
@@ -80,7 +80,7 @@ def test_stage_errors_add_up(speech: torch.Tensor) -> None:
 
 
 def test_losing_tokens(speech: torch.Tensor) -> None:
-    encoded = toy_codec().encode(speech)
+    encoded = toy_codec().encode(speech, 16000)
     repaired, lost = lose(encoded, 0.3, torch.Generator().manual_seed(1))
     assert 0.15 < lost.float().mean() < 0.45
     assert torch.equal(repaired.codes[0, 0, ~lost], encoded.codes[0, 0, ~lost])

@@ -27,7 +27,7 @@ def test_streams_are_bit_equal_to_offline(codec: SecoustiCodec, precision) -> No
     """Past three times the attention window, in ragged chunks, two rows at once."""
     fast = codec.for_streaming(precision)
     wav = toy_speech(60 * codec.frame_size / 22050, rows=2) + 0.01
-    encoded = fast.encode(wav)
+    encoded = fast.encode(wav, fast.sample_rate)
     encoder = StreamEncoder(fast, batch_size=2)
     slices = ragged(wav.shape[1], 3 * codec.frame_size)
     codes = torch.cat([*(encoder.push(wav[:, s]) for s in slices), encoder.flush()], dim=-1)
@@ -43,8 +43,8 @@ def test_streams_are_bit_equal_to_offline(codec: SecoustiCodec, precision) -> No
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_true_to_the_codec_it_was_made_from(codec: SecoustiCodec, precision) -> None:
     fast = codec.for_streaming(precision)
-    encoded = codec.encode(toy_speech(60 * codec.frame_size / 22050) + 0.01)
-    codes = fast.encode(toy_speech(60 * codec.frame_size / 22050) + 0.01).codes
+    encoded = codec.encode(toy_speech(60 * codec.frame_size / 22050) + 0.01, codec.sample_rate)
+    codes = fast.encode(toy_speech(60 * codec.frame_size / 22050) + 0.01, fast.sample_rate).codes
     assert (codes == encoded.codes).float().mean() >= LEAST_EQUAL[precision]
     error = (fast.decode_mel(encoded) - codec.decode_mel(encoded)).abs().max()
     assert error < MEL_ERROR[precision]
@@ -58,7 +58,7 @@ def test_true_to_the_codec_it_was_made_from(codec: SecoustiCodec, precision) -> 
 def test_the_harmonic_vocoder_streams_bit_equal() -> None:
     mini = SecoustiCodec.from_pretrained("mini-21hz")
     wav, _ = load_audio(SPEECH)
-    encoded = mini.encode(wav[:40000])
+    encoded = mini.encode(wav[:40000], mini.sample_rate)
     for precision in PRECISIONS:
         fast = mini.for_streaming(precision)
         offline = fast.decode(encoded)
@@ -74,8 +74,8 @@ def test_the_harmonic_vocoder_streams_bit_equal() -> None:
 def test_rows_do_not_hear_each_other(precision) -> None:
     fast = toy_codec().for_streaming(precision)
     short, long = toy_speech(0.7, seed=1), toy_speech(1.6, seed=2)
-    alone = [fast.encode(short), fast.encode(long)]
-    both = fast.encode([short[0].numpy(), long[0].numpy()])
+    alone = [fast.encode(short, fast.sample_rate), fast.encode(long, fast.sample_rate)]
+    both = fast.encode([short[0].numpy(), long[0].numpy()], fast.sample_rate)
     for i in range(2):
         assert torch.equal(both[i].codes, alone[i].codes)
     decoded = fast.decode(both)
@@ -129,9 +129,12 @@ def test_the_c_code_says_what_pytorch_says(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(native, "load", lambda: None)
     plain = codec.for_streaming("int8")
     assert plain.connector.transformer.native is None
-    encoded = codec.encode(wav[:60000])
+    encoded = codec.encode(wav[:60000], codec.sample_rate)
     # A last bit may move a number over the edge of one of its 256 steps, and no further.
-    same = compiled.encode(wav[:60000]).codes == plain.encode(wav[:60000]).codes
+    same = (
+        compiled.encode(wav[:60000], compiled.sample_rate).codes
+        == plain.encode(wav[:60000], plain.sample_rate).codes
+    )
     assert same.float().mean() > 0.95
     mels = compiled.decode_mel(encoded), plain.decode_mel(encoded)
     torch.testing.assert_close(*mels, atol=0.02, rtol=0)
@@ -183,6 +186,6 @@ def test_without_a_compiler_pytorch_does_the_work(monkeypatch: pytest.MonkeyPatc
     try:
         fast = toy_codec().for_streaming("int8")
         assert fast.connector.transformer.native is None
-        assert fast.encode(toy_speech(0.5)).codes.shape[-1] == 11
+        assert fast.encode(toy_speech(0.5), fast.sample_rate).codes.shape[-1] == 11
     finally:
         native.load.cache_clear()

@@ -89,7 +89,7 @@ def spoken(server: Served, sound: np.ndarray) -> np.ndarray:
 def test_streams_of_different_ages_step_together() -> None:
     codec = toy_codec()
     sounds = [toy_speech(2.0, seed=seed) for seed in range(3)]
-    encoded = [codec.encode(sound) for sound in sounds]
+    encoded = [codec.encode(sound, codec.sample_rate) for sound in sounds]
     encoders = [StreamEncoder(codec) for _ in sounds]
     decoders = [StreamDecoder(codec, e.paralinguistic) for e in encoded]
     for encoder, sound in zip(encoders, sounds, strict=True):

@@ -28,7 +28,7 @@ def test_ten_thousand_messages(serving) -> None:
         for thread in threads:
             thread.start()
         sound = toy_speech(2.0)
-        expected = server.codec.encode(sound).codes[0, 0].tolist()
+        expected = server.codec.encode(sound, server.codec.sample_rate).codes[0, 0].tolist()
         while any(thread.is_alive() for thread in threads):
             assert speak(server, sound[0].numpy()) == expected
         for thread in threads:

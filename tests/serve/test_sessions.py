@@ -65,7 +65,7 @@ def test_tokens_are_those_of_offline_encoding(server: Served, rate: int, fmt: st
 
 def test_conversion_sounds_as_offline(server: Served) -> None:
     sound = toy_speech(3.0)
-    encoded = server.codec.encode(sound)
+    encoded = server.codec.encode(sound, server.codec.sample_rate)
     voice = dequantize(torch.from_numpy(OTHER.copy()))[None]
     offline = server.codec.decode(type(encoded)(**{**vars(encoded), "paralinguistic": voice}))
     start = {"kind": "convert", "input": pcm(22050, "f32le"), "voice": OTHER_TEXT}
@@ -95,7 +95,7 @@ def test_packets_of_one_session_are_another_sessions_input(server: Served) -> No
 
 
 def test_missing_tokens_are_concealed_and_take_their_time(server: Served) -> None:
-    codes = server.codec.encode(toy_speech(2.0)).codes[0, 0].numpy()
+    codes = server.codec.encode(toy_speech(2.0), server.codec.sample_rate).codes[0, 0].numpy()
     gone = np.isin(np.arange(len(codes)), [4, 5, 6, 20])
 
     def spoken(marked: bool) -> np.ndarray:
@@ -125,7 +125,9 @@ def test_simulated_losses_are_those_of_secousti_live(server: Served) -> None:
     from secousti.live import run
 
     sound = toy_speech(2.0)[0].numpy()
-    own = server.codec.encode(torch.from_numpy(sound)[None]).paralinguistic
+    own = server.codec.encode(
+        torch.from_numpy(sound)[None], server.codec.sample_rate
+    ).paralinguistic
     voice = base64.b64encode(quantize(own[0]).numpy().tobytes()).decode()
     # "repeat" never looks ahead: what others conceal depends on which tokens came together.
     start = {"kind": "convert", "voice": voice, "loss": 0.3, "burst": 2, "seed": 5}

@@ -91,7 +91,7 @@ def extract(
             if level_db is not None and len(audio):
                 audio = at_level(audio, float(rng.uniform(level_db[0], level_db[1])))
             if len(audio):
-                yield codec.encode(audio, stages="all").codes[0].cpu()
+                yield codec.encode(audio, codec.sample_rate, stages="all").codes[0].cpu()
 
     write_cache(path, codes(), codec.teacher.quantizer.vectors(), codec.weight_hash)
     return path

@@ -54,7 +54,7 @@ class Ablation:
 
     def __call__(self, audio: Tensor) -> Scores:
         """Audio [N] at the codec's rate -> the score of every mode and metric that is defined."""
-        encoded = self.codec.encode(audio, stages="all")
+        encoded = self.codec.encode(audio, self.codec.sample_rate, stages="all")
         tokens = encoded.codes.shape[-1]
         kinds = classify(audio.cpu(), self.codec.sample_rate, self.codec.frame_size, tokens)
         scores: Scores = {}

@@ -39,7 +39,7 @@ def loss_scores(
 
     ``spread``: predicted tokens, over all pseudo stages, that differ per lost plain token.
     """
-    encoded = codec.encode(audio)
+    encoded = codec.encode(audio, codec.sample_rate)
     vectors = codec.teacher.quantizer.vectors()
     whole = codec.pseudo.predict(encoded.codes, vectors)[:, 1:]
     clean = mel(audio[None].cpu())
@@ -61,18 +61,22 @@ def agreement_scores(codec: P2PSynCodec, audio: Tensor) -> dict[str, Score]:
 
     A causal encoder cannot change with what follows; one with a global response norm can.
     """
-    whole = codec.encode(audio).codes[0, 0]
+    whole = codec.encode(audio, codec.sample_rate).codes[0, 0]
     scores = {}
     for level in LEVELS_DB:
-        louder = codec.encode(audio * 10 ** (level / 20)).codes[0, 0]
+        louder = codec.encode(audio * 10 ** (level / 20), codec.sample_rate).codes[0, 0]
         scores[f"level {level:+g} dB"] = _same(whole, louder)
     silence = torch.zeros(2 * codec.sample_rate, device=audio.device)
-    longer = codec.encode(torch.cat([audio, silence])).codes[0, 0, : len(whole) - 1]
+    longer = codec.encode(torch.cat([audio, silence]), codec.sample_rate).codes[
+        0, 0, : len(whole) - 1
+    ]
     scores["2 s of silence after"] = _same(whole[:-1], longer)
     for seconds in PIECES:
         tokens = round(seconds * codec.frame_rate)
         size = tokens * codec.frame_size
-        pieces = [codec.encode(part).codes[0, 0, :tokens] for part in audio.split(size)]
+        pieces = [
+            codec.encode(part, codec.sample_rate).codes[0, 0, :tokens] for part in audio.split(size)
+        ]
         scores[f"pieces of {seconds:g} s"] = _same(whole, torch.cat(pieces)[: len(whole)])
     return scores
 

@@ -83,7 +83,7 @@ def analyse(
     codes = []
     for utterance in track(utterances, description="recordings"):
         audio = _audio(utterance, codec)
-        codes.append(codec.encode(audio, stages="all").codes[0].cpu().numpy())
+        codes.append(codec.encode(audio, codec.sample_rate, stages="all").codes[0].cpu().numpy())
         stage_rows.append((utterance.speaker, stage_scores(codec, audio)))
         parts: dict[str, dict[Any, Score]] = {
             "ablation": ablation(audio),

@@ -60,7 +60,7 @@ def summarise(rows: Iterable[tuple[str, Scores]]) -> dict[tuple[str, int, str], 
 
 def _teacher_view(codec: P2PSynCodec, audio: Tensor) -> tuple[Tensor, Tensor]:
     """All stages' codes int64 [1, S, L] and the latents before quantization [1, K, L]."""
-    encoded = codec.encode(audio, stages="all")
+    encoded = codec.encode(audio, codec.sample_rate, stages="all")
     total = encoded.codes.shape[-1] * codec.frame_size - codec.hop_length
     padded = F.pad(audio, (0, total - len(audio)))[None, None]
     latents = codec.teacher.analyse(padded.to(codec.device, codec.dtype))[1]
