@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,9 @@ import soundfile
 import soxr
 
 from data_prep.faults import Fault
-from data_prep.files import open_binary
+from secousti.audio.io import WHOLE, read_piece
+from secousti.audio.opening import open_audio
+from secousti.manifest import Piece, is_url, open_binary
 
 _FULL_SCALE = 0.9995
 _CLIPPED_SHARE = 0.01
@@ -38,14 +40,16 @@ class AudioFault(Exception):
         return Fault(self.kind, name, self.reason)
 
 
-def load_checked(location: str, sample_rate: int, limits: Limits) -> np.ndarray:
-    """Mono float32 ``[N]`` in [-1, 1] at ``sample_rate``.
+def load_checked(
+    location: str, sample_rate: int, limits: Limits, piece: Piece = WHOLE
+) -> np.ndarray:
+    """Mono float32 ``[N]`` in [-1, 1] at ``sample_rate``, of a recording or of a piece of it.
 
     Raises:
         AudioFault: the recording is missing, broken, empty, clipped, too short or too long, or of
             too low a rate.
     """
-    data, rate = _decode(_read(location))
+    data, rate = _decode(_read(location), piece)
     if rate < limits.min_sample_rate:
         raise AudioFault("low sample rate", f"{rate} Hz, below {limits.min_sample_rate} Hz")
     seconds = len(data) / rate
@@ -72,7 +76,14 @@ def encode(samples: np.ndarray, sample_rate: int, audio_format: str) -> bytes:
     return stream.getvalue()
 
 
-def _read(location: str) -> bytes:
+def _read(location: str) -> str | bytes:
+    """A path that is there, or the bytes behind a URL."""
+    if not is_url(location):
+        if not os.path.isfile(location):
+            raise AudioFault("missing audio", f"{location} is not there")
+        if not os.path.getsize(location):
+            raise AudioFault("empty audio", f"{location} has no bytes")
+        return location
     try:
         with open_binary(location) as file:
             content = file.read()
@@ -85,20 +96,11 @@ def _read(location: str) -> bytes:
     return content
 
 
-def _decode(content: bytes) -> tuple[np.ndarray, int]:
+def _decode(source: str | bytes, piece: Piece) -> tuple[np.ndarray, int]:
     """float32 ``[N, channels]`` and its rate. A file that breaks off is not repaired silently."""
-    if content[:4] == b"RIFF" and len(content) >= 8:
-        (announced,) = struct.unpack("<I", content[4:8])
-        if announced != 0xFFFFFFFF and announced + 8 > len(content) + 1:
-            raise AudioFault("unreadable audio", "the WAV file breaks off before its end")
     try:
-        with soundfile.SoundFile(io.BytesIO(content)) as file:
-            data = file.read(dtype="float32", always_2d=True)
-            if file.frames > 0 and len(data) < file.frames:
-                raise AudioFault("unreadable audio", f"{len(data)} of {file.frames} samples")
-            rate = file.samplerate
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioFault("unreadable audio", str(error).replace("\n", " ")) from None
-    if not np.isfinite(data).all():
-        raise AudioFault("unreadable audio", "NaN or infinite samples")
-    return data, rate
+        with open_audio(source) as reader:
+            return read_piece(reader, piece), reader.sample_rate
+    except Exception as error:  # whatever a decoder raises, it is this recording's fault
+        reason = str(error).replace("\n", " ") or type(error).__name__
+        raise AudioFault("unreadable audio", reason) from None

@@ -15,6 +15,7 @@ from secousti.cli.options import (
     MaxSeconds,
     Mode,
     Output,
+    Raw,
     SampleRate,
 )
 from secousti.cli.report import progress, summarize
@@ -39,10 +40,12 @@ def decode(
     ] = False,
     mode: Mode = "all",
     max_seconds: MaxSeconds = MAX_SECONDS,
+    raw: Raw = None,
 ) -> None:
     """.sct files to recordings.
 
-    The format follows the suffix of OUT (.wav, .flac, .ogg, .opus, .mp3); folders get .wav:
+    The format follows the suffix of OUT (.wav, .flac, .ogg, .opus, .mp3); folders get .wav, and
+    pipes and devices WAV, or what --raw says:
 
       secousti decode speech.sct -o speech.flac --sample-rate 48000
 
@@ -71,6 +74,7 @@ def decode(
             partial=partial,
             mode=mode,
             max_seconds=max_seconds,
+            raw=raw,
             track=progress,
         )
     summarize(results, "decoded")

@@ -16,6 +16,7 @@ from secousti.cli.options import (
     Model,
     Output,
     Payload,
+    Raw,
 )
 from secousti.cli.report import progress, summarize
 
@@ -28,6 +29,7 @@ def encode(
     force: Force = False,
     payload: Payload = "packed",
     latency: Latency = 0.5,
+    raw: Raw = None,
     refresh: Annotated[
         float | None,
         typer.Option(
@@ -49,6 +51,12 @@ def encode(
     Live, from a WAV that is still being made:
 
       arecord -f cd | secousti encode - -o - --latency 0.1 | nc host 9000
+
+    Samples without a header:
+
+      arecord -t raw -f S16_LE -r 16000 | secousti encode - -o a.sct --raw s16le:16000
+
+    A folder that was interrupted is continued by the same command.
     """
     from secousti import files
 
@@ -62,6 +70,7 @@ def encode(
             payload=payload,
             latency=latency,
             refresh=refresh,
+            raw=raw,
             track=progress,
         )
     summarize(results, "encoded")

@@ -22,6 +22,7 @@ __all__ = [
     "Output",
     "OutputFolder",
     "Payload",
+    "Raw",
     "SampleRate",
 ]
 
@@ -72,6 +73,14 @@ Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that
 Payload = Annotated[
     Literal["packed", "entropy"],
     typer.Option("--payload", help="How tokens are stored; entropy is smaller, and slower."),
+]
+Raw = Annotated[
+    str | None,
+    typer.Option(
+        "--raw",
+        metavar="FORMAT:RATE",
+        help="Samples without a header, such as s16le:16000 (s16le:48000:2 for two channels).",
+    ),
 ]
 SampleRate = Annotated[
     int | None,

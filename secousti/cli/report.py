@@ -32,9 +32,13 @@ def summarize(results: Sequence[Result], done: str) -> None:
     for result in results:
         if result.note:
             typer.echo(f"secousti: note: {result.note}", err=True)
-    if len(results) == 1:
+    before = [result for result in results if result.finished]
+    results = [result for result in results if not result.finished]
+    if before:
+        typer.echo(f"{len(before)} file(s) were finished by an earlier run", err=True)
+    if len(results) == 1 and not before and not results[0].error:
         typer.echo(_line(results[0], done), err=True)
-    else:
+    elif results:
         _table(results)
     if any(result.error for result in results):
         raise typer.Exit(1)

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from secousti.audio.io import WHOLE, read_piece
+from secousti.audio.opening import open_audio
 from secousti.errors import SecoustiError
+from secousti.manifest import Piece
 
 Samples = NDArray[np.float32]
 
@@ -56,18 +59,14 @@ def fit(samples: Samples, length: int) -> Samples:
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 
-def read_audio(path: Path) -> Audio:
-    """Read any file libsndfile knows; several channels become their mean.
+def read_audio(path: Path, piece: Piece = WHOLE) -> Audio:
+    """Read any recording, or a piece of one; several channels become their mean.
 
     Raises:
-        SecoustiError: the file is missing, unreadable or empty.
+        SecoustiError: the file is missing, unreadable or empty, or the piece is not within it.
     """
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise SecoustiError(f"cannot read the recording {path}: {error}") from error
+    with open_audio(path) as reader:
+        samples, rate = read_piece(reader, piece), reader.sample_rate
     if not len(samples):
         raise SecoustiError(f"the recording {path} holds no samples")
-    return Audio(samples.mean(axis=1), int(rate))
+    return Audio(samples.mean(axis=1), rate)

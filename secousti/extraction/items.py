@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import torch
 from torch import Tensor
 
-from secousti.audio.io import check_audio, load_audio
+from secousti.audio.io import WHOLE, load_audio
 from secousti.errors import SecoustiError
 from secousti.extraction.storage import is_url, read_bytes
+from secousti.manifest import Piece
 
 ABOUT = ("text", "phonemes", "speaker", "language")  # carried along where known
 
@@ -87,37 +85,21 @@ class TokenRow:
     about: dict[str, str]
 
 
-def load_anywhere(location: str) -> tuple[Tensor, int]:
-    """A recording behind a path or URL: mono float32 [N] and Hz.
+def load_anywhere(location: str, piece: Piece = WHOLE) -> tuple[Tensor, int]:
+    """A recording behind a path or URL, or a piece of it: mono float32 [N] and Hz.
 
     Raises:
-        SecoustiError: missing, not audio, empty, or NaN among the samples.
+        SecoustiError: missing, not audio, empty, NaN among the samples, or a piece outside it.
     """
     if not is_url(location):
-        return load_audio(Path(location))
+        return load_audio(Path(location), piece)
     if location.startswith("file://"):
-        return load_audio(Path(location.removeprefix("file://")))
+        return load_audio(Path(location.removeprefix("file://")), piece)
     try:
         data = read_bytes(location)
     except OSError as error:
         raise SecoustiError(f"no such audio file: {location}") from error
-    return load_bytes(data, location)
-
-
-def load_bytes(data: bytes, name: str) -> tuple[Tensor, int]:
-    """A recording from the bytes of its file: mono float32 [N] and Hz.
-
-    Raises:
-        SecoustiError: not audio, empty, or NaN among the samples.
-    """
-    try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise SecoustiError(
-            f"{name} is not audio that can be read (libsndfile says: {error.error_string})"
-        ) from error
-    wav = torch.from_numpy(np.ascontiguousarray(samples.mean(axis=1)))
-    return check_audio(wav, name), rate
+    return load_audio(data, piece, location)
 
 
 def broken(reason: str) -> Callable[[], tuple[Tensor, int]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from secousti.audio.writing import WRITABLE_SUFFIXES
 from secousti.container import Accounting, Event, Voice
 from secousti.container.info import SCT
 from secousti.errors import SecoustiError
@@ -47,7 +48,7 @@ def convert(
     """
     if voice == PIPE:
         raise SecoustiError("the voice must be a file: a pipe is for what is to be said")
-    jobs = plan(inputs, output, SOUND_OR_TOKENS, ".wav", force)
+    jobs = plan(inputs, output, SOUND_OR_TOKENS, ".wav", force, outputs=WRITABLE_SUFFIXES | {SCT})
     shelf = Shelf(model, device)
     codes = _voice_of(voice, shelf)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from secousti.audio.raw import RAW_SUFFIXES, RawFormat
 from secousti.container import End, Event, Header, Reader, TruncatedError, read_range
 from secousti.container.info import SCT
 from secousti.container.limits import MAX_SECONDS
@@ -18,7 +19,7 @@ from secousti.files.models import Shelf
 from secousti.files.sessions import ALL_STAGES, speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_tokens
-from secousti.paths import PIPE
+from secousti.paths import PIPE, is_stream
 
 # Seconds decoded before a stretch, for the codec to settle, and after it, for what looks ahead.
 BEFORE, AFTER = 5.0, 1.0
@@ -37,6 +38,7 @@ def decode(
     partial: bool = False,
     mode: str = ALL_STAGES,
     max_seconds: float = MAX_SECONDS,
+    raw: str | None = None,
     track: Track | None = None,
 ) -> list[Result]:
     """Decode files, folders (their trees mirrored) or a pipe (``-``).
@@ -49,6 +51,7 @@ def decode(
         mode: how a P2PSynCodec decodes: ``all``, ``plain`` (without its pseudo VQs), or another
             of ``secousti.p2psyn.modes``.
         max_seconds: refuse files that hold more speech.
+        raw: write samples without a header, as ``FORMAT:RATE`` (``s16le:16000``) says.
         track: wraps the jobs, to show progress.
 
     Raises:
@@ -58,13 +61,18 @@ def decode(
     if min(start, 0 if end is None else end - start) < 0:
         raise SecoustiError(f"the stretch from {start} s to {end} s has no length")
     whole = start == 0 and end is None
-    jobs = plan(inputs, output, {SCT}, ".wav", force)
+    layout = None if raw is None else RawFormat.parse(raw)
+    if layout is None:
+        jobs = plan(inputs, output, {SCT}, ".wav", force)
+    else:
+        jobs = plan(inputs, output, {SCT}, ".raw", force, outputs=RAW_SUFFIXES)
+        sample_rate = layout.sample_rate
     shelf = Shelf(model, device)
 
     def work(job: Job) -> Result:
         if whole:
-            return _decode(job, shelf, sample_rate, partial, mode, max_seconds)
-        return _decode_stretch(job, shelf, sample_rate, start, end, mode)
+            return _decode(job, shelf, sample_rate, partial, mode, max_seconds, layout)
+        return _decode_stretch(job, shelf, sample_rate, start, end, mode, layout)
 
     return run(jobs, work, track)
 
@@ -76,6 +84,7 @@ def _decode(
     partial: bool,
     mode: str,
     max_seconds: float,
+    raw: RawFormat | None,
 ) -> Result:
     with open_tokens(job.source, shelf, max_seconds) as speech:
         rate = sample_rate or speech.codec.sample_rate
@@ -84,7 +93,7 @@ def _decode(
         notes: list[str] = []
         if partial:
             portions = _forgiving(portions, notes)
-        samples = write_audio(job.target, portions, rate)
+        samples = write_audio(job.target, portions, rate, raw)
         assert speech.reader is not None
         frames, bits = speech.reader.frames or 0, speech.reader.bits
     return Result(job, samples / rate, frames, bits, note=notes[0] if notes else None)
@@ -101,10 +110,16 @@ def _forgiving(
 
 
 def _decode_stretch(
-    job: Job, shelf: Shelf, sample_rate: int | None, start: float, end: float | None, mode: str
+    job: Job,
+    shelf: Shelf,
+    sample_rate: int | None,
+    start: float,
+    end: float | None,
+    mode: str,
+    raw: RawFormat | None,
 ) -> Result:
     """Decode a little more than the stretch, and cut."""
-    if job.source == PIPE:
+    if job.source == PIPE or is_stream(job.source):
         raise SecoustiError("a stretch is read from a file: a pipe cannot seek")
     with open(job.source, "rb") as file:
         header = Reader(file, job.source).header
@@ -120,7 +135,7 @@ def _decode_stretch(
     audio = audio[round((start - offset) * rate) : stop]
     if not len(audio):
         raise SecoustiError(f"{job.source} ends before {start} s")
-    write_audio(job.target, [audio], rate)
+    write_audio(job.target, [audio], rate, raw)
     return Result(job, len(audio) / rate, round(len(audio) / rate * header.frame_rate))
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from secousti.audio.io import AUDIO_SUFFIXES
+from secousti.audio.raw import RAW_SUFFIXES, RawFormat
+from secousti.container import Reader
+from secousti.container.encoded import check_codec
 from secousti.container.info import SCT
+from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
 from secousti.files.sessions import LATENCY
@@ -24,27 +29,51 @@ def encode(
     payload: str = "packed",
     latency: float = LATENCY,
     refresh: float | None = None,
+    raw: str | None = None,
     track: Track | None = None,
 ) -> list[Result]:
     """Encode files, folders (their trees mirrored) or a pipe (``-``).
+
+    A folder that was encoded in part is continued: files that this model has made of recordings
+    that did not change since are left as they are.
 
     Args:
         payload: ``packed`` or ``entropy``.
         latency: seconds of sound in a record of a live stream.
         refresh: send the voice of a live stream again every so many seconds.
+        raw: the inputs have no header; they are ``FORMAT:RATE[:CHANNELS]``, as ``s16le:16000``.
         track: wraps the jobs, to show progress.
 
     Raises:
         SecoustiError: nothing could be begun, or the only input failed. With several inputs each
             result has its own ``error``.
     """
-    jobs = plan(inputs, output, AUDIO_SUFFIXES, SCT, force)
     shelf = Shelf(model, device)
+    layout = None if raw is None else RawFormat.parse(raw)
+
+    def finished(job: Job) -> bool:
+        return layout is None and is_made_by(job, shelf, payload)
+
+    suffixes = RAW_SUFFIXES if layout else AUDIO_SUFFIXES
+    jobs = plan(inputs, output, suffixes, SCT, force, finished=finished)
     shelf.default()  # a wrong model is one error, not one for every file
 
     def work(job: Job) -> Result:
-        with open_speech(job.source, shelf, payload, latency, refresh) as speech:
+        with open_speech(job.source, shelf, payload, latency, refresh, layout) as speech:
             end, bits = write_tokens(job.target, speech.header, speech.events, speech.live)
         return Result(job, end.num_samples / speech.codec.sample_rate, end.frames, bits)
 
     return run(jobs, work, track)
+
+
+def is_made_by(job: Job, shelf: Shelf, payload: str) -> bool:
+    """Whether the target of a job holds what the job would make, of a recording as it is now."""
+    if os.stat(job.source).st_mtime_ns > os.stat(job.target).st_mtime_ns:
+        return False
+    try:
+        with open(job.target, "rb") as file:
+            header = Reader(file, job.target).header
+        check_codec(header, shelf.default(), job.target)
+    except (SecoustiError, OSError):
+        return False
+    return header.payload == payload

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from secousti.audio.reader import AudioReader
 from secousti.audio.resample import ResampleStream, SincResampler
 from secousti.codec import SecoustiCodec
 from secousti.container import End, Event, Header, Tokens, TruncatedError, Voice
 from secousti.container.encoded import gather, voice_vector
 from secousti.errors import SecoustiError
 from secousti.files.models import Codec
-from secousti.files.wav import WavReader
 from secousti.p2psyn.streaming import P2PSynStreamDecoder, P2PSynStreamEncoder
 from secousti.paralinguistic.wire import quantize
 from secousti.streaming.concealment import DEFAULT, Strategy
@@ -118,7 +118,7 @@ class VoiceClock:
 
 
 def listen(
-    codec: Codec, audio: WavReader, latency: float = LATENCY, refresh: float | None = None
+    codec: Codec, audio: AudioReader, latency: float = LATENCY, refresh: float | None = None
 ) -> Iterator[Event]:
     """The events of a live recording, one token run for every ``latency`` seconds.
 

@@ -5,29 +5,36 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from secousti.atomic import replacing
-from secousti.audio.io import open_audio
+from secousti.audio.raw import RawFormat
+from secousti.audio.writing import AudioWriter
 from secousti.container import Accounting, End, Event, Header, Writer
-from secousti.errors import SecoustiError
 from secousti.files.wav import WavWriter
-from secousti.paths import PIPE
+from secousti.paths import PIPE, is_stream
 
 
 @contextmanager
 def open_output(target: str) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears when it is whole."""
+    """Standard output, a pipe or device that is written into, or a file that appears when whole.
+
+    Raises:
+        SecoustiError: the disk is full or cannot be written.
+    """
     if target == PIPE:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    with replacing(target) as partial, open(partial, "wb") as file:
-        yield file
+    elif is_stream(target):
+        with open(target, "wb") as file:
+            yield file
+    else:
+        with replacing(target) as partial, open(partial, "wb") as file:
+            yield file
 
 
 def write_tokens(
@@ -46,29 +53,40 @@ def write_tokens(
     return end, writer.bits
 
 
-def write_audio(target: str, portions: Iterable[NDArray[np.float32]], rate: int) -> int:
-    """Write audio portion by portion, never holding all of it; returns the samples written."""
-    if target == PIPE:
-        return _write_pipe(portions, rate)
-    written = 0
-    try:
-        with replacing(target) as partial, open_audio(partial, rate, target) as file:
-            for samples in portions:
-                file.write(samples.clip(-1.0, 1.0))
-                written += len(samples)
-    except soundfile.LibsndfileError as error:
-        raise SecoustiError(
-            f"{target} cannot be written at {rate} Hz ({error.error_string}): choose another "
-            "format, or --sample-rate 48000"
-        ) from error
-    return written
+def write_audio(
+    target: str, portions: Iterable[NDArray[np.float32]], rate: int, raw: RawFormat | None = None
+) -> int:
+    """Write audio portion by portion; returns the samples written.
+
+    A file's format follows its suffix; pipes and devices get WAV. ``raw``: samples without a
+    header instead, wherever they go.
+
+    Raises:
+        SecoustiError: a suffix under which no audio is written, a rate that the format cannot
+            hold, or a full disk.
+    """
+    if raw is not None:
+        with open_output(target) as file:
+            return sum(_sent(file, raw, samples) for samples in portions)
+    if target == PIPE or is_stream(target):
+        with open_output(target) as file:
+            writer = WavWriter(file, rate)
+            written = sum(_put(writer, samples) for samples in portions)
+            writer.close()
+            return written
+    with (
+        replacing(target) as partial,
+        AudioWriter(partial, rate, Path(target).suffix) as audio,
+    ):
+        return sum(_put(audio, np.clip(samples, -1, 1)) for samples in portions)
 
 
-def _write_pipe(portions: Iterable[NDArray[np.float32]], rate: int) -> int:
-    writer = WavWriter(sys.stdout.buffer, rate)
-    written = 0
-    for samples in portions:
-        writer.write(samples)
-        written += len(samples)
-    writer.close()
-    return written
+def _put(writer: WavWriter | AudioWriter, samples: NDArray[np.float32]) -> int:
+    writer.write(samples)
+    return len(samples)
+
+
+def _sent(file: BinaryIO, raw: RawFormat, samples: NDArray[np.float32]) -> int:
+    file.write(raw.to_bytes(samples))
+    file.flush()
+    return len(samples)

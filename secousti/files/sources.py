@@ -1,19 +1,20 @@
-"""Where recordings come from: files, WAV through a pipe, other audio through a pipe."""
+"""Where recordings come from: files, pipes and devices, with a header or without."""
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import soundfile
+import torch
 
-from secousti.audio.io import AUDIO_SUFFIXES
+from secousti.audio.io import AUDIO_SUFFIXES, check_audio
+from secousti.audio.opening import Rewound, open_audio
+from secousti.audio.raw import RawFormat, RawReader
+from secousti.audio.reader import AudioReader
 from secousti.container import MAGIC, Event, Header, Reader
 from secousti.container.encoded import codec_header, encoded_events
 from secousti.container.info import SCT
@@ -21,8 +22,7 @@ from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
 from secousti.files.models import Codec, Shelf
 from secousti.files.sessions import LATENCY, listen
-from secousti.files.wav import WavReader
-from secousti.paths import PIPE, STDIN
+from secousti.paths import PIPE, STDIN, is_stream
 
 SOUND_OR_TOKENS = AUDIO_SUFFIXES | {SCT}
 
@@ -42,105 +42,114 @@ class Speech:
     reader: Reader | None = None
 
 
-class Rewound:
-    """A pipe whose first bytes were read to see what it is, given back."""
+@dataclass(frozen=True)
+class Opened:
+    """An input, open, with its first bytes to be looked at.
 
-    def __init__(self, begun: bytes, file: BinaryIO) -> None:
-        self.begun = begun
-        self._file = file
+    ``live``: it is a pipe or a device, which cannot seek. ``path``: of a file.
+    """
 
-    def read(self, size: int = -1) -> bytes:
-        """The bytes given back first, then the pipe's."""
-        if not self.begun:
-            return self._file.read(size)
-        data = self.begun if size < 0 else self.begun[:size]
-        self.begun = self.begun[len(data) :]
-        return data
+    file: Any
+    begun: bytes
+    name: str
+    live: bool
+    path: str | None = None
 
 
-def standard_input() -> Rewound:
-    """Standard input with its first four bytes to be looked at.
+@contextmanager
+def open_input(source: str) -> Iterator[Opened]:
+    """Standard input (``-``), a pipe, a device, or a file.
 
     Raises:
-        SecoustiError: it is empty.
+        SecoustiError: it cannot be opened.
     """
-    begun = sys.stdin.buffer.read(len(MAGIC))
-    if not begun:
-        raise SecoustiError("standard input is empty")
-    return Rewound(begun, sys.stdin.buffer)
+    if source == PIPE:
+        yield _begun(sys.stdin.buffer, STDIN, True)
+        return
+    try:
+        file = open(source, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise SecoustiError(f"{source} cannot be read: {error.strerror or error}") from error
+    with file:
+        live = is_stream(source)
+        yield _begun(file, source, live, None if live else source)
 
 
+def _begun(file: Any, name: str, live: bool, path: str | None = None) -> Opened:
+    begun = file.read(len(MAGIC))
+    if live:
+        return Opened(Rewound(begun, file), begun, name, True)
+    file.seek(0)
+    return Opened(file, begun, name, False, path)
+
+
+@contextmanager
 def open_speech(
     source: str,
     shelf: Shelf,
     payload: str = "packed",
     latency: float = LATENCY,
     refresh: float | None = None,
-) -> AbstractContextManager[Speech]:
-    """Audio or ``.sct``, a file or a pipe.
+    raw: RawFormat | None = None,
+) -> Iterator[Speech]:
+    """Audio or ``.sct``, a file, a pipe or a device.
 
     Audio files are encoded at once, WAV from a pipe as it arrives; other audio from a pipe (FLAC,
-    MP3) is gathered first, as its formats need.
+    MP3) is gathered first, as its formats need. ``raw``: what samples without a header are.
 
     Raises:
         SecoustiError: neither audio nor ``.sct``, empty, NaN among the samples, no such model.
     """
-    if source != PIPE:
-        if _begins_like_sct(source):
-            return open_tokens(source, shelf)
-        return nullcontext(_whole(source, shelf.default(), payload))
-    pipe = standard_input()
-    if pipe.begun == MAGIC:
-        return nullcontext(read_tokens(Reader(pipe, STDIN), shelf, live=True))
-    if pipe.begun in (b"RIFF", b"RF64"):
-        return nullcontext(_live(pipe, shelf.default(), payload, latency, refresh))
-    return nullcontext(_gathered(pipe, shelf.default(), payload))
+    with open_input(source) as opened:
+        if opened.live and not opened.begun:
+            raise SecoustiError(f"{opened.name} is empty")
+        if raw is None and opened.begun == MAGIC:
+            yield read_tokens(Reader(opened.file, opened.name), shelf, opened.live)
+            return
+        with _reader(opened, raw) as audio:
+            codec = shelf.default()
+            if opened.live and audio.arrives:
+                yield _live(audio, codec, payload, latency, refresh)
+                audio.drain()
+            else:
+                yield _whole(audio, codec, payload)
+
+
+def _reader(opened: Opened, raw: RawFormat | None) -> AudioReader:
+    if raw is not None:
+        return RawReader(opened.file, raw, opened.name)
+    return open_audio(opened.file if opened.path is None else opened.path, opened.name)
 
 
 def _live(
-    pipe: Rewound, codec: Codec, payload: str, latency: float, refresh: float | None
+    audio: AudioReader, codec: Codec, payload: str, latency: float, refresh: float | None
 ) -> Speech:
-    audio = WavReader(pipe, STDIN)
     header = codec_header(codec, payload=payload, source_sample_rate=audio.sample_rate)
     return Speech(codec, header, listen(codec, audio, latency, refresh), live=True)
 
 
-def _gathered(pipe: Rewound, codec: Codec, payload: str) -> Speech:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "standard input"
-        with open(path, "wb") as file:
-            shutil.copyfileobj(pipe, file)
-        return _whole(str(path), codec, payload, STDIN)
-
-
-def _whole(path: str, codec: Codec, payload: str, name: str | None = None) -> Speech:
-    try:
-        encoded = codec.encode(path)
-        about: Any = soundfile.info(path)
-    except SecoustiError as error:
-        raise SecoustiError(str(error).replace(path, name or path)) from error
+def _whole(audio: AudioReader, codec: Codec, payload: str) -> Speech:
+    wav = check_audio(torch.from_numpy(audio.read_all().mean(axis=1)), audio.name)
+    encoded = codec.encode(wav, sample_rate=audio.sample_rate)
     header = codec_header(
         codec,
         payload=payload,
-        source_sample_rate=about.samplerate,
+        source_sample_rate=audio.sample_rate,
         num_samples=int(encoded.num_samples[0]),
     )
-    return Speech(codec, header, encoded_events(encoded, about.frames))
+    return Speech(codec, header, encoded_events(encoded, len(wav)))
 
 
 @contextmanager
 def open_tokens(source: str, shelf: Shelf, max_seconds: float = MAX_SECONDS) -> Iterator[Speech]:
-    """A ``.sct`` file or pipe.
+    """A ``.sct`` file, pipe or device.
 
     Raises:
         SecoustiError: not a ``.sct`` file, or its model is not at hand.
     """
-    if source == PIPE:
-        reader = Reader(sys.stdin.buffer, STDIN, max_seconds=max_seconds)
-        yield read_tokens(reader, shelf, live=True)
-        return
-    with open(source, "rb") as file:
-        yield read_tokens(Reader(file, source, max_seconds=max_seconds), shelf, live=False)
+    with open_input(source) as opened:
+        reader = Reader(opened.file, opened.name, max_seconds=max_seconds)
+        yield read_tokens(reader, shelf, opened.live)
 
 
 def read_tokens(reader: Reader, shelf: Shelf, live: bool) -> Speech:
@@ -149,6 +158,6 @@ def read_tokens(reader: Reader, shelf: Shelf, live: bool) -> Speech:
     return Speech(codec, reader.header, iter(reader), live, reader)
 
 
-def _begins_like_sct(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+def has_contents(path: str) -> bool:
+    """Whether a path names something that can be read: a file, a pipe or a device."""
+    return os.path.exists(path) and not os.path.isdir(path)

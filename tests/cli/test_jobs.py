@@ -50,7 +50,10 @@ def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
     jobs = plan([f"{tmp_path}/in"], f"{tmp_path}/out", WAV, ".sct", False)
     problems = {Path(job.source).name: job.problem for job in jobs}
     assert problems["a.flac"] is None
-    assert "already made from" in str(problems["a.wav"])
+    assert problems["a.wav"] is None
+    assert {Path(job.target).name for job in jobs} == {"a.wav.sct", "a.flac.sct", "b.sct"}
+    twice = plan([f"{tmp_path}/c.wav", f"{tmp_path}/c.wav"], f"{tmp_path}/out", WAV, ".sct", False)
+    assert "already made from" in str(twice[1].problem)
     assert "exists already; --force" in str(problems["b.wav"])
     forced = plan([f"{tmp_path}/in/b.wav"], f"{tmp_path}/out", WAV, ".sct", True)
     assert forced[0].problem is None

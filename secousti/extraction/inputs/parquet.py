@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from secousti.audio.io import load_audio
 from secousti.errors import SecoustiError, require
 from secousti.extraction.inputs.base import Source, fingerprint_of_files
 from secousti.extraction.inputs.listing import about
-from secousti.extraction.items import ABOUT, Item, Task, broken, load_anywhere, load_bytes
+from secousti.extraction.items import ABOUT, Item, Task, broken, load_anywhere
 from secousti.extraction.storage import is_url, matching, open_binary
 
 AUDIO_COLUMN = "audio"
@@ -76,7 +77,7 @@ def _item(entry: dict[str, Any], fallback: str, location: str) -> Item:
     given = next((str(entry[c]) for c in _ID_COLUMNS if entry.get(c) is not None), None)
     name = given or (os.path.splitext(path)[0] if path else fallback)
     if isinstance(audio, bytes):
-        return Item(name, lambda: load_bytes(audio, f"{location}: {name}"), about(entry))
+        return Item(name, partial(load_audio, audio, name=f"{location}: {name}"), about(entry))
     if not isinstance(audio, str):
         return Item(name, broken(f"{location}: row {name} has no audio"))
     if not is_url(audio) and not os.path.isabs(audio):

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from secousti.audio.io import AUDIO_SUFFIXES
+from secousti.audio.io import AUDIO_SUFFIXES, load_audio
 from secousti.errors import SecoustiError
 from secousti.extraction.inputs.base import Source, fingerprint_of_files
 from secousti.extraction.inputs.listing import about
-from secousti.extraction.items import Item, Task, broken, load_bytes
+from secousti.extraction.items import Item, Task, broken
 from secousti.extraction.storage import matching, open_binary, size_of
 
 _TEXT_SUFFIXES = ("txt", "text")
@@ -79,5 +79,5 @@ def _item(key: str, members: dict[str, bytes], location: str) -> Item:
     for suffix, data in members.items():
         if f".{suffix.rsplit('.', 1)[-1]}" in AUDIO_SUFFIXES:
             name = f"{location}: {key}.{suffix}"
-            return Item(key, partial(load_bytes, data, name), about(entry))
+            return Item(key, partial(load_audio, data, name=name), about(entry))
     return Item(key, broken(f"{location}: {key} has no audio, only {', '.join(sorted(members))}"))
