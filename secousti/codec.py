@@ -32,8 +32,8 @@ from secousti.streaming.state import State, substate
 from secousti.vocoder import build_vocoder
 
 if TYPE_CHECKING:
-    from secousti.realtime.codec import StreamingCodec
-    from secousti.realtime.linear import Precision
+    from secousti.onecore.codec import StreamingCodec
+    from secousti.onecore.linear import Precision
 
 F = TypeVar("F", bound=Callable)
 
@@ -159,7 +159,7 @@ class SecoustiCodec(HubMixin, nn.Module):
         Raises:
             SecoustiError: a codec that is not causal, or a precision this processor lacks.
         """
-        from secousti.realtime.codec import StreamingCodec
+        from secousti.onecore.codec import StreamingCodec
 
         return StreamingCodec(self, precision)
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from secousti.acoustic.transformer import TransformerLayer
 from secousti.config import TransformerConfig
-from secousti.realtime.linear import Precision, pack
+from secousti.onecore.linear import Precision, pack
 
 
 class StepLayer(nn.Module):

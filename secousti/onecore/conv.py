@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.acoustic.conv import CausalConv1d, CausalConvTranspose1d
-from secousti.realtime.linear import pack
+from secousti.onecore.linear import pack
 from secousti.streaming.state import State, StreamingModule, tensor
 
 M = TypeVar("M", bound=nn.Module)

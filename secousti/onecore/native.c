@@ -1,14 +1,12 @@
-/* The causal transformer, a position at a time, and the vocoder's backbone, a few frames at a time,
-   with int8 weights, on one thread (see native.py).
+/* The causal transformer, a position at a time, and stacks of ConvNeXt blocks, a few frames at a
+   time, with int8 weights, on one thread (see native.py).
 
    The arithmetic is that of PyTorch's dynamic quantization: every input row gets an 8-bit scale,
    every output a weight scale, sums are exact in 32 bits. Only the reading of weights and of the
    ring of keys and values takes time; both are read once, in order. The ring holds bfloat16, which
-   is the upper half of a float. */
+   is the upper half of a float. A row that is not finite becomes NaN, and no other row does. */
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "lanes.h"
 
 typedef struct {
     const int8_t *weight;   /* [outputs, inputs] */
@@ -26,7 +24,9 @@ typedef struct {
 typedef struct {
     const float *kernel, *bias; /* depthwise: [taps, channels], oldest first; [channels] */
     const float *gain, *shift;  /* of the normalisation */
-    const float *bias1, *bias2, *gamma;
+    const float *bias1, *bias2;
+    const float *gamma;          /* [channels], of the residual; NULL: 1 */
+    const float *response, *beta; /* [wide], response normalisation of a frame; NULL: none */
     float epsilon;
     matrix widen, narrow;
 } block;
@@ -36,20 +36,38 @@ typedef struct {
     int32_t zero;
 } grid;
 
-/* 8 bits for x[n], zero exactly on the grid. */
+/* IEEE 754 defines it to the last bit; without -fmath-errno it is one instruction. */
+INLINE float root(float x) { return __builtin_sqrtf(x); }
+
+/* 8 bits for x[n], zero exactly on the grid; a scale of NaN if x is not finite. */
 static grid quantize(const float *x, uint8_t *q, int n) {
-    float low = 0, high = 0;
-    for (int i = 0; i < n; i++) {
-        low = x[i] < low ? x[i] : low;
-        high = x[i] > high ? x[i] : high;
+    lanes low = {0}, high = {0};
+    words most = {0};
+    for (int i = 0; i < n; i += LANES) {
+        const lanes v = load(x + i, n - i);
+        const words size = (words)v & 0x7fffffff;
+        const ints more = (ints)(size > most);
+        most = (words)(((ints)size & more) | ((ints)most & ~more));
+        low = smaller(v, low);
+        high = larger(v, high);
     }
-    grid g = {(high - low) / 255, 0};
+    const float least = fold_least(&low);
+    grid g = {(fold_most(&high) - least) / 255, 0};
+    if (fold_words(&most) > 0x7f7fffff) {
+        memset(q, 0, (size_t)n);
+        g.scale = __builtin_nanf("");
+        return g;
+    }
     if (g.scale < 1e-30f) g.scale = 0.1f;
-    g.zero = (int32_t)nearbyintf(-low / g.scale);
+    lanes first = {-least / g.scale};
+    g.zero = (int32_t)rounded(first)[0];
     const float inverse = 1 / g.scale;
-    for (int i = 0; i < n; i++) {
-        int32_t v = (int32_t)nearbyintf(x[i] * inverse) + g.zero;
-        q[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    for (int i = 0; i < n; i += LANES) {
+        ints v = __builtin_convertvector(rounded(load(x + i, n - i) * inverse), ints) + g.zero;
+        v &= ~(v < 0);
+        const ints over = v > 255;
+        const bytes b = __builtin_convertvector((v & ~over) | (over & 255), bytes);
+        memcpy(q + i, &b, n - i >= LANES ? sizeof b : (size_t)(n - i));
     }
     return g;
 }
@@ -80,26 +98,23 @@ static void multiply(const matrix *m, const float *x, int rows, uint8_t *q, grid
 
 static void normalise(const float *x, const float *gain, const float *bias, float epsilon, float *y,
                       int n) {
-    float mean = 0, square = 0;
-    for (int i = 0; i < n; i++) mean += x[i];
-    mean /= n;
-    for (int i = 0; i < n; i++) square += (x[i] - mean) * (x[i] - mean);
-    const float factor = 1 / sqrtf(square / n + epsilon);
-    for (int i = 0; i < n; i++) y[i] = (x[i] - mean) * factor * gain[i] + bias[i];
-}
-
-/* erf to 1.5e-7 (Abramowitz and Stegun 7.1.26). */
-static inline float error_function(float x) {
-    const float a = fabsf(x), t = 1 / (1 + 0.3275911f * a);
-    const float p =
-        ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t +
-         0.254829592f) * t;
-    const float r = 1 - p * expf(-a * a);
-    return x < 0 ? -r : r;
+    lanes total = {0}, square = {0};
+    for (int i = 0; i < n; i += LANES) total += load(x + i, n - i);
+    const float mean = sum(total) / (float)n;
+    for (int i = 0; i < n; i++) y[i] = x[i] - mean;
+    for (int i = 0; i < n; i += LANES) {
+        const lanes v = load(y + i, n - i);
+        square += v * v;
+    }
+    const float factor = 1 / root(sum(square) / (float)n + epsilon);
+    for (int i = 0; i < n; i++) y[i] = y[i] * factor * gain[i] + bias[i];
 }
 
 static void gelu(float *x, int n) {
-    for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1 + error_function(x[i] * 0.70710678f));
+    for (int i = 0; i < n; i += LANES) {
+        const lanes v = load(x + i, n - i);
+        store(x + i, 0.5f * v * (1 + error_function(v * 0.70710678f)), n - i);
+    }
 }
 
 static void rotate(float *x, const float *cosine, const float *sine, int heads, int half) {
@@ -112,43 +127,55 @@ static void rotate(float *x, const float *cosine, const float *sine, int heads, 
         }
 }
 
-static inline float widened(uint16_t x) {
-    const uint32_t bits = (uint32_t)x << 16;
-    float y;
-    memcpy(&y, &bits, sizeof y);
-    return y;
-}
-
-/* To the nearest, of two equally near ones to the even. */
-static void narrow(const float *x, uint16_t *y, int n) {
+/* To the nearest bfloat16, of two equally near ones to the even; NaN stays one. */
+static void shorten(const float *x, uint16_t *y, int n) {
     for (int i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, x + i, sizeof bits);
-        y[i] = (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+        const uint32_t near = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+        y[i] = (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? (bits >> 16) | 0x40 : near);
     }
+}
+
+/* y[width] = the sum of weights[known] times the rows at values; width <= 64. */
+INLINE void weigh(const uint16_t *values, const float *weights, int known, int d, int width, float *y) {
+    lanes total[4] = {{0}};
+    for (int p = 0; p < known; p++)
+        for (int j = 0; LANES * j < width; j++)
+            total[j] += weights[p] * widened(values + (size_t)p * d + LANES * j, width - LANES * j);
+    for (int j = 0; LANES * j < width; j++) store(y + LANES * j, total[j], width - LANES * j);
 }
 
 /* One head: q [d] against keys and values [known, d]. */
 static void attend(const float *q, const uint16_t *keys, const uint16_t *values, float *weights,
                    float *y, int known, int d) {
-    float most = -3e38f, total = 0;
+    float most = -3e38f;
     for (int p = 0; p < known; p++) {
         const uint16_t *key = keys + (size_t)p * d;
-        float s = 0;
-        for (int i = 0; i < d; i++) s += q[i] * widened(key[i]);
-        weights[p] = s;
-        most = s > most ? s : most;
+        lanes s = {0};
+        for (int i = 0; i < d; i += LANES) s += load(q + i, d - i) * widened(key + i, d - i);
+        weights[p] = sum(s);
+        most = weights[p] > most ? weights[p] : most;
     }
-    for (int p = 0; p < known; p++) total += weights[p] = expf(weights[p] - most);
-    for (int i = 0; i < d; i++) y[i] = 0;
-    for (int p = 0; p < known; p++) {
-        const float w = weights[p] / total;
-        const uint16_t *value = values + (size_t)p * d;
-        for (int i = 0; i < d; i++) y[i] += w * widened(value[i]);
+    float total = 0;
+    for (int i = 0; i < known; i += LANES) {
+        store(weights + i, exponential(load(weights + i, known - i) - most), known - i);
+        total += sum(load(weights + i, known - i));
     }
+    for (int p = 0; p < known; p++) weights[p] /= total;
+    for (int i = 0; i < d; i += 64)
+        if (d - i >= 64)
+            weigh(values + i, weights, known, d, 64, y + i);
+        else
+            weigh(values + i, weights, known, d, d - i, y + i);
 }
 
-/* x [d_model] through all layers, in place. ring: [layers, 2, heads, context, d]. */
+static void add(float *x, const float *gain, const float *y, int n) {
+    for (int i = 0; i < n; i++) x[i] += gain[i] * y[i];
+}
+
+/* x [d_model] through all layers, in place. ring: [layers, 2, heads, context, d].
+   scratch: 5 d_model + wide + context floats, max(d_model, wide) bytes. */
 void secousti_step(const layer *layers, int count, float *x, uint16_t *ring, const float *cosine,
                    const float *sine, int heads, int d, int context, int slot, int known,
                    float *scratch) {
@@ -166,17 +193,17 @@ void secousti_step(const layer *layers, int count, float *x, uint16_t *ring, con
         rotate(packed, cosine, sine, 2 * heads, d / 2);
         for (int h = 0; h < heads; h++) {
             uint16_t *k = keys + (size_t)h * context * d, *v = values + (size_t)h * context * d;
-            narrow(packed + width + h * d, k + (size_t)slot * d, d);
-            narrow(packed + 2 * width + h * d, v + (size_t)slot * d, d);
+            shorten(packed + width + h * d, k + (size_t)slot * d, d);
+            shorten(packed + 2 * width + h * d, v + (size_t)slot * d, d);
             attend(packed + h * d, k, v, weights, y + h * d, known, d);
         }
         multiply(&p->out, y, 1, q, &g, normal);
-        for (int i = 0; i < width; i++) x[i] += p->scale1[i] * normal[i];
+        add(x, p->scale1, normal, width);
         normalise(x, p->gain2, p->bias2, p->epsilon2, normal, width);
         multiply(&p->widen, normal, 1, q, &g, wide);
         gelu(wide, p->widen.outputs);
         multiply(&p->narrow, wide, 1, q, &g, y);
-        for (int i = 0; i < width; i++) x[i] += p->scale2[i] * y[i];
+        add(x, p->scale2, y, width);
     }
 }
 
@@ -190,12 +217,11 @@ static void convolve(const block *p, const float *past, const float *x, int memo
                      int n) {
     for (int r = 0; r < rows; r++) {
         float *out = y + (size_t)r * n;
-        memcpy(out, p->bias, n * sizeof(float));
+        memcpy(out, p->bias, (size_t)n * sizeof(float));
         for (int k = 0; k <= memory; k++) {
             const int from = r + k - memory;
             const float *in = from < 0 ? past + (size_t)(memory + from) * n : x + (size_t)from * n;
-            const float *tap = p->kernel + (size_t)k * n;
-            for (int i = 0; i < n; i++) out[i] += tap[i] * in[i];
+            add(out, p->kernel + (size_t)k * n, in, n);
         }
     }
 }
@@ -207,8 +233,19 @@ static void remember(float *past, const float *x, int memory, int rows, int n) {
     memcpy(past + (size_t)kept * n, x + (size_t)(rows - new) * n, (size_t)new * n * sizeof(float));
 }
 
+/* x [n] = response * x |x| / (mean of |x|) + beta + x (ConvNeXt v2, over the channels of a frame). */
+static void respond(float *x, const float *response, const float *beta, int n) {
+    lanes total = {0};
+    for (int i = 0; i < n; i += LANES) total += (lanes)((ints)load(x + i, n - i) & 0x7fffffff);
+    const float mean = sum(total) / (float)n + 1e-6f;
+    for (int i = 0; i < n; i++) {
+        const float size = x[i] < 0 ? -x[i] : x[i];
+        x[i] = response[i] * (x[i] * (size / mean)) + beta[i] + x[i];
+    }
+}
+
 /* x[rows, channels] through all blocks of a ConvNeXt, in place, as past[count, memory, channels].
-   scratch: rows * (2 channels + wide) floats, rows grids, rows * wide bytes. */
+   scratch: rows * (2 channels + wide) floats, rows grids, rows * max(channels, wide) bytes. */
 void secousti_convnext(const block *blocks, int count, float *x, int rows, float *past, int memory,
                        float *scratch) {
     const int n = blocks->widen.inputs, wide = blocks->widen.outputs;
@@ -225,9 +262,11 @@ void secousti_convnext(const block *blocks, int count, float *x, int rows, float
         multiply(&p->widen, normal, rows, q, grids, hidden);
         add_rows(hidden, p->bias1, rows, wide);
         gelu(hidden, rows * wide);
+        for (int r = 0; p->response && r < rows; r++)
+            respond(hidden + (size_t)r * wide, p->response, p->beta, wide);
         multiply(&p->narrow, hidden, rows, q, grids, y);
         add_rows(y, p->bias2, rows, n);
-        for (int r = 0; r < rows; r++)
-            for (int i = 0; i < n; i++) x[(size_t)r * n + i] += p->gamma[i] * y[(size_t)r * n + i];
+        for (int i = 0; !p->gamma && i < rows * n; i++) x[i] += y[i];
+        for (int r = 0; p->gamma && r < rows; r++) add(x + (size_t)r * n, p->gamma, y + (size_t)r * n, n);
     }
 }

@@ -2,39 +2,25 @@
 
 PyTorch spends a third of an int8 step on handing out some four hundred small operations. The C
 function does the same arithmetic in one call. It needs no package: ``cc`` compiles it once,
-into the user's cache. Without a compiler PyTorch's own kernels do the work, slower.
+into the user's cache (``build.py``). Without a compiler PyTorch's own kernels do the work, slower.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
-import logging
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from secousti.acoustic.transformer import TransformerLayer
 from secousti.config import TransformerConfig
-from secousti.realtime import pages
-from secousti.realtime.layer import scaled_in_weight
-from secousti.realtime.linear import int8_weights
+from secousti.onecore import build, pages
+from secousti.onecore.layer import scaled_in_weight
+from secousti.onecore.linear import int8_weights
 
-SOURCE = Path(__file__).with_name("native.c")
-SWITCH = "SECOUSTI_NATIVE"  # 0 in the environment: do without
-# Loaded code must not change how the process treats denormal numbers, which GCC does where
-# -ffast-math is given to the linker: so it compiles and links apart.
-_COMPILE = ("-O3", "-march=native", "-ffast-math", "-fPIC", "-c")
-_LINK = ("-shared", "-lm")
-
-_log = logging.getLogger(__name__)
+_MOST_INPUTS = 65_536  # so many products of 8 bits by 8 fit a sum of 32
 
 
 class Matrix(ctypes.Structure):
@@ -130,47 +116,29 @@ def matrices(weights: list[Tensor]) -> tuple[list[Matrix], list[Tensor]]:
     return found, whole + scales + sums
 
 
+def sized(*widths: int) -> bool:
+    """Whether the C code's matrices may be so wide: outputs come in fours, sums have 32 bits."""
+    return all(n % 4 == 0 and n <= _MOST_INPUTS for n in widths)
+
+
 def fits(layers: nn.ModuleList, config: TransformerConfig) -> bool:
     """Can ``NativeStack`` do these layers here?"""
     on_cpu = all(p.device.type == "cpu" for p in layers.parameters())
-    return on_cpu and config.d_model % 4 == config.dim_feedforward % 4 == 0 and load() is not None
+    return on_cpu and sized(config.d_model, config.dim_feedforward) and load() is not None
 
 
 @functools.cache
 def load() -> ctypes.CDLL | None:
     """The compiled library; ``None`` without a compiler or if ``SECOUSTI_NATIVE=0``."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None or os.environ.get(SWITCH) == "0":
-        return None
-    try:
-        library = ctypes.CDLL(str(_compiled(compiler)))
-    except (OSError, subprocess.SubprocessError) as error:
-        _log.warning("the C code for int8 could not be compiled, PyTorch is used: %s", error)
-        return None
+    library = build.library()
+    return None if library is None else declared(library)
+
+
+def declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """``library`` with the types of its functions."""
     pointer, number = ctypes.c_void_p, ctypes.c_int
     library.secousti_step.argtypes = [pointer, number, *[pointer] * 4, *[number] * 5, pointer]
-    sized = (pointer, number)  # memory, and how much of it
-    library.secousti_convnext.argtypes = [*sized, *sized, *sized, pointer]
+    counted = (pointer, number)  # memory, and how much of it
+    library.secousti_convnext.argtypes = [*counted, *counted, *counted, pointer]
     library.secousti_step.restype = library.secousti_convnext.restype = None
     return library
-
-
-def _compiled(compiler: str) -> Path:
-    """The library for this source, compiler and processor, made if it is not there."""
-    version = subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
-    processor = repr(sorted(torch.cpu.get_capabilities().items())).encode()
-    digest = hashlib.sha256(SOURCE.read_bytes() + version + processor).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "secousti"
-    library = cache / f"native-{digest}.so"
-    if not library.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            compiled, linked = Path(folder, "native.o"), Path(folder, "native.so")
-            _run(compiler, *_COMPILE, str(SOURCE), "-o", str(compiled))
-            _run(compiler, str(compiled), *_LINK, "-o", str(linked))
-            linked.replace(library)
-    return library
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=120)

@@ -9,9 +9,9 @@ import torch
 
 from secousti import SecoustiCodec, SecoustiError, StreamDecoder, StreamEncoder
 from secousti.audio.io import load_audio
-from secousti.realtime import native
-from secousti.realtime.backbone import StepBackbone
-from secousti.realtime.linear import PRECISIONS, pack
+from secousti.onecore import native
+from secousti.onecore.backbone import StepBackbone
+from secousti.onecore.linear import PRECISIONS, pack
 from secousti.streaming.state import named_tensors
 from secousti.vocoder.backbone import ConvNeXt
 from tests.toy import AUDIO_TOLERANCE, ragged, toy_codec, toy_speech
@@ -166,8 +166,8 @@ def test_the_backbone_in_c_says_what_pytorch_says(
     compiled = StepBackbone(backbone, "int8")
     monkeypatch.setattr(native, "load", lambda: None)
     plain = StepBackbone(backbone, "int8")
-    assert compiled.native is not None
-    assert plain.native is None
+    assert compiled.blocks.native is not None
+    assert plain.blocks.native is None
     states = compiled.init_state(1), plain.init_state(1)
     for piece in torch.randn(1, 8, 6 * frames).split(frames, dim=-1):
         before = {key: value.clone() for key, value in states[0].items()}

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from secousti.acoustic.transformer import Transformer, TransformerLayer
-from secousti.realtime import native, pages
-from secousti.realtime.layer import StepLayer
-from secousti.realtime.linear import Precision, pack
-from secousti.realtime.native import NativeStack
+from secousti.onecore import native, pages
+from secousti.onecore.layer import StepLayer
+from secousti.onecore.linear import Precision, pack
+from secousti.onecore.native import NativeStack
 from secousti.streaming.state import State, StreamingModule, tensor
 
 

@@ -1,30 +1,33 @@
-"""The int8 blocks of a vocoder's ConvNeXt backbone as one C function (see ``native.py``)."""
+"""Stacks of int8 ConvNeXt blocks as one C function (see ``native.py``)."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from secousti.realtime import native
-from secousti.vocoder.backbone import ConvNeXtBlock
+from secousti.onecore import native
+
+if TYPE_CHECKING:
+    from secousti.onecore.blocks import BlockWeights
 
 
 class _Block(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("kernel", "bias", "gain", "shift")),
-        *((name, ctypes.c_void_p) for name in ("bias1", "bias2", "gamma")),
+        *((name, ctypes.c_void_p) for name in ("bias1", "bias2", "gamma", "response", "beta")),
         ("epsilon", ctypes.c_float),
         *((name, native.Matrix) for name in ("widen", "narrow")),
     ]
 
 
 class NativeBlocks:
-    """All blocks of a backbone at once, for one stream and a few frames a call."""
+    """All blocks of a stack at once, for one stream and a few frames a call."""
 
-    def __init__(self, blocks: Sequence[ConvNeXtBlock]) -> None:
+    def __init__(self, blocks: Sequence[BlockWeights]) -> None:
         library = native.load()
         assert library is not None
         self._run = library.secousti_convnext
@@ -38,28 +41,30 @@ class NativeBlocks:
     def __call__(self, x: Tensor, past: Tensor) -> Tensor:
         """x float32 [T, C] -> [T, C]; ``past`` [blocks, memory, C] is written to."""
         y, rows = x.clone(memory_format=torch.contiguous_format), len(x)
-        floats = rows * (2 * self._channels + self._wide + 2) + rows * self._wide // 4 + 1
+        widest = max(self._channels, self._wide)
+        # Floats for the vectors of a row, its grid, and bytes for the 8-bit ones.
+        floats = rows * (2 * self._channels + self._wide + 2) + rows * widest // 4 + 1
         scratch = torch.empty(floats)
         pointers = ctypes.addressof(self._blocks), len(self._blocks), y.data_ptr(), rows
         self._run(*pointers, past.data_ptr(), past.shape[1], scratch.data_ptr())
         return y
 
-    def _block(self, block: ConvNeXtBlock, packed: list[native.Matrix]) -> _Block:
-        kernel = block.depthwise.conv.weight[:, 0].T  # [C, K] -> [K, C]
-        vectors = (kernel, block.depthwise.conv.bias, block.norm.weight, block.norm.bias)
-        biases = (block.widen.bias, block.narrow.bias, block.gamma)
+    def _block(self, block: BlockWeights, packed: list[native.Matrix]) -> _Block:
+        kernel = block.kernel.T  # [C, K] -> [K, C]
+        vectors = (kernel, block.bias, block.norm.weight, block.norm.bias)
+        biases = (block.widen.bias, block.narrow.bias, block.gamma, block.response, block.beta)
         pointers = [self._keep(vector) for vector in (*vectors, *biases)]
         return _Block(*pointers, block.norm.eps, *packed)
 
-    def _keep(self, vector: Tensor | None) -> int:
-        assert vector is not None
+    def _keep(self, vector: Tensor | None) -> int | None:
+        if vector is None:
+            return None
         self._kept.append(vector.detach().float().contiguous())
         return self._kept[-1].data_ptr()
 
 
-def fits(blocks: Sequence[ConvNeXtBlock]) -> bool:
+def fits(blocks: Sequence[BlockWeights]) -> bool:
     """Can ``NativeBlocks`` do these here?"""
     widths = {n for b in blocks for n in (b.widen.in_features, b.widen.out_features)}
-    biased = all(b.depthwise.conv.bias is not None for b in blocks)
-    on_cpu = all(p.device.type == "cpu" for b in blocks for p in b.parameters())
-    return on_cpu and biased and all(n % 4 == 0 for n in widths) and native.load() is not None
+    on_cpu = all(block.kernel.device.type == "cpu" for block in blocks)
+    return on_cpu and native.sized(*widths) and native.load() is not None

@@ -12,11 +12,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
-from secousti.realtime.backbone import StepBackbone
-from secousti.realtime.conv import with_packed_convs
-from secousti.realtime.linear import PRECISIONS, Precision, pack
-from secousti.realtime.steps import SteppedMel, SteppedVocoder, in_steps, row_by_row
-from secousti.realtime.transformer import StepTransformer
+from secousti.onecore.backbone import StepBackbone
+from secousti.onecore.conv import with_packed_convs
+from secousti.onecore.linear import PRECISIONS, Precision, pack
+from secousti.onecore.steps import SteppedMel, SteppedVocoder, in_steps, row_by_row
+from secousti.onecore.transformer import StepTransformer
 from secousti.streaming.state import State
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.causal_istft import CausalIstftVocoder, HarmonicHead
