@@ -40,9 +40,9 @@ class StepBlocks(nn.Module):
         super().__init__()
         self.count, self.memory = len(blocks), blocks[0].kernel.shape[1] - 1
         self.channels = len(blocks[0].kernel)
-        fits = precision == "int8" and native_blocks.fits(blocks)
-        self.native = NativeBlocks(blocks) if fits else None
-        rest = [] if fits else blocks
+        library = native_blocks.library_for(blocks) if precision == "int8" else None
+        self.native = None if library is None else NativeBlocks(blocks, library)
+        rest = blocks if library is None else []
         self.blocks = nn.ModuleList(StepBlock(block, precision) for block in rest)
 
     def past(

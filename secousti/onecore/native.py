@@ -48,9 +48,9 @@ class _Layer(ctypes.Structure):
 class NativeStack:
     """All layers of a transformer at once, for one stream and one position a call."""
 
-    def __init__(self, layers: Sequence[TransformerLayer], config: TransformerConfig) -> None:
-        library = load()
-        assert library is not None
+    def __init__(
+        self, layers: Sequence[TransformerLayer], config: TransformerConfig, library: ctypes.CDLL
+    ) -> None:
         self._step = library.secousti_step
         self._config = config
         weights = [weight for layer in layers for weight in _weights(layer, config)]
@@ -121,10 +121,10 @@ def sized(*widths: int) -> bool:
     return all(n % 4 == 0 and n <= _MOST_INPUTS for n in widths)
 
 
-def fits(layers: nn.ModuleList, config: TransformerConfig) -> bool:
-    """Can ``NativeStack`` do these layers here?"""
+def library_for(layers: nn.ModuleList, config: TransformerConfig) -> ctypes.CDLL | None:
+    """What ``NativeStack`` runs these layers with; ``None`` if it cannot here."""
     on_cpu = all(p.device.type == "cpu" for p in layers.parameters())
-    return on_cpu and sized(config.d_model, config.dim_feedforward) and load() is not None
+    return load() if on_cpu and sized(config.d_model, config.dim_feedforward) else None
 
 
 @functools.cache

@@ -27,9 +27,7 @@ class _Block(ctypes.Structure):
 class NativeBlocks:
     """All blocks of a stack at once, for one stream and a few frames a call."""
 
-    def __init__(self, blocks: Sequence[BlockWeights]) -> None:
-        library = native.load()
-        assert library is not None
+    def __init__(self, blocks: Sequence[BlockWeights], library: ctypes.CDLL) -> None:
         self._run = library.secousti_convnext
         weights = [linear.weight for block in blocks for linear in (block.widen, block.narrow)]
         packed, self._kept = native.matrices(weights)
@@ -63,8 +61,8 @@ class NativeBlocks:
         return self._kept[-1].data_ptr()
 
 
-def fits(blocks: Sequence[BlockWeights]) -> bool:
-    """Can ``NativeBlocks`` do these here?"""
+def library_for(blocks: Sequence[BlockWeights]) -> ctypes.CDLL | None:
+    """What ``NativeBlocks`` runs these with; ``None`` if it cannot here."""
     widths = {n for b in blocks for n in (b.widen.in_features, b.widen.out_features)}
     on_cpu = all(block.kernel.device.type == "cpu" for block in blocks)
-    return on_cpu and native.sized(*widths) and native.load() is not None
+    return native.load() if on_cpu and native.sized(*widths) else None

@@ -31,10 +31,10 @@ class StepTransformer(StreamingModule):
         self.input_proj = _projection(transformer.input_proj, precision)
         layers = [layer for layer in transformer.layers if isinstance(layer, TransformerLayer)]
         self.num_layers = len(layers)
-        self.native: NativeStack | None = None
-        if precision == "int8" and native.fits(transformer.layers, config):
-            self.native = NativeStack(layers, config)
-            layers = []
+        int8 = precision == "int8"
+        library = native.library_for(transformer.layers, config) if int8 else None
+        self.native = None if library is None else NativeStack(layers, config, library)
+        layers = layers if library is None else []
         self.layers = nn.ModuleList(StepLayer(layer, config, precision) for layer in layers)
         self.output_proj = _projection(transformer.output_proj, precision)
         exponents = torch.arange(0, self.head_dim, 2, dtype=torch.float64) / self.head_dim

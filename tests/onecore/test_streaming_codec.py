@@ -178,14 +178,3 @@ def test_the_backbone_in_c_says_what_pytorch_says(
         states = mine, others
         torch.testing.assert_close(ours, theirs, atol=0.03, rtol=0)
         torch.testing.assert_close(mine["past"], others["past"], atol=0.03, rtol=0)
-
-
-def test_without_a_compiler_pytorch_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CC", "no-such-compiler")
-    native.load.cache_clear()
-    try:
-        fast = toy_codec().for_streaming("int8")
-        assert fast.connector.transformer.native is None
-        assert fast.encode(toy_speech(0.5), fast.sample_rate).codes.shape[-1] == 11
-    finally:
-        native.load.cache_clear()
