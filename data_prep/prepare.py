@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
@@ -19,6 +18,7 @@ from data_prep.report import Summary, write_report
 from data_prep.shard import Job, Settings, Statistics, make_shard
 from secousti.atomic import replacing
 from secousti.errors import SecoustiError
+from secousti.lock import locked
 from secousti.text.inventory import NUM_SYMBOLS
 from secousti.text.phonemizer import Phonemizer
 
@@ -93,13 +93,7 @@ def _locked(folder: Path) -> Iterator[None]:
     work.mkdir(exist_ok=True)
     for leftover in work.glob("*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
-    with (work / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SecoustiError(
-                f"another prepare is writing to {folder}; wait for it or choose another folder"
-            ) from None
+    with locked(work / "lock", folder, "prepare"):
         yield
 
 

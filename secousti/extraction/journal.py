@@ -9,7 +9,6 @@ believed, and costs the work of its shard.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,11 +18,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 from secousti.extraction.items import Fault
+from secousti.lock import locked as hold
 
 STATE = ".secousti"
 SHARDS = "shards"
@@ -203,8 +203,7 @@ def locked(folder: Path, rank: int = 0) -> Iterator[None]:
     if folder.is_dir() and not state.is_dir() and any(folder.iterdir()):
         raise SecoustiError(f"{folder} holds other files; name a new folder for the tokens")
     state.mkdir(parents=True, exist_ok=True)
-    with open(state / f"lock.{rank}", "a+", encoding="utf-8") as file:
-        _lock(file, folder)
+    with hold(state / f"lock.{rank}", folder):
         yield
 
 
@@ -219,20 +218,6 @@ def totals(records: Iterable[Record]) -> dict[str, Any]:
         "bytes": sum(sum(r.files.values()) for r in records),
         "faults": sum(len(r.faults) for r in records),
     }
-
-
-def _lock(file: IO[str], folder: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        raise SecoustiError(
-            f"another run is writing to {folder} ({file.read().strip() or 'unknown process'}); "
-            "wait for it or choose another folder"
-        ) from error
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {os.uname().nodename}")
-    file.flush()
 
 
 def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> None:

@@ -15,8 +15,8 @@ from secousti.files.sessions import ALL_STAGES, speaks_live
 from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.live.devices import PIPE, SPEAKER, open_sink, open_source
 from secousti.live.run import Summary, live_latency, run
-from secousti.p2psyn.codec import P2PSynCodec
 from secousti.onecore.linear import Precision
+from secousti.p2psyn.codec import P2PSynCodec
 from secousti.streaming.concealment import DEFAULT, Strategy
 
 

@@ -14,7 +14,7 @@ from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
 from secousti.onecore.backbone import StepBackbone
 from secousti.onecore.conv import with_packed_convs
-from secousti.onecore.linear import PRECISIONS, Precision, pack
+from secousti.onecore.linear import PRECISIONS, Precision, pack, token_precision
 from secousti.onecore.steps import SteppedMel, SteppedVocoder, in_steps, row_by_row
 from secousti.onecore.transformer import StepTransformer
 from secousti.streaming.state import State
@@ -55,7 +55,9 @@ class StreamingCodec(SecoustiCodec):
             "encoder": with_packed_convs(codec.encoder, codec.dtype),
             "semantic_projection": _with(
                 semantic,
-                transformer=StepTransformer(semantic.transformer, precision),
+                transformer=StepTransformer(
+                    semantic.transformer, token_precision(semantic.transformer, precision)
+                ),
                 # What decides the token keeps its precision.
                 mu=_Frames(pack(mu.weight, mu.bias, "float32")),
             ),

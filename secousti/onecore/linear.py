@@ -15,6 +15,10 @@ from secousti.errors import SecoustiError
 Precision = Literal["float32", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
 
+# Up to so many bytes of float32 weights that decide tokens, int8 would save a millisecond and
+# change ids: they stay as they are.
+EXACT_BYTES = 32 << 20
+
 _engine_lock = threading.Lock()  # torch packs weights by a setting of the whole process
 
 
@@ -101,6 +105,12 @@ def pack(weight: Tensor, bias: Tensor | None, precision: Precision) -> PackedLin
     if weight.device.type != "cpu":
         raise SecoustiError(f"precision {precision!r} is for the CPU, not {weight.device.type}")
     return HalfLinear(weight, bias) if precision == "float16" else Int8Linear(weight, bias)
+
+
+def token_precision(module: nn.Module, precision: Precision) -> Precision:
+    """Of the weights of ``module``, which decides what tokens are."""
+    size = sum(4 * parameter.numel() for parameter in module.parameters())
+    return "float32" if precision == "int8" and size <= EXACT_BYTES else precision
 
 
 class _engine:

@@ -41,9 +41,9 @@ def test_no_fault_on_random_layers_and_damaged_numbers(compiler: str, tmp_path: 
     made = builds.sanitized(tmp_path, compiler)
     if made is None:
         pytest.skip(f"{compiler} comes without its sanitizers")
-    done = builds.driven(*made, "--cases", "60")
+    done = builds.driven(*made, "--cases", "40")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "60 cases, 0 findings" in done.stdout
+    assert "40 cases, 0 findings" in done.stdout
 
 
 @needs_compiler
@@ -52,10 +52,7 @@ def test_the_sanitizers_are_awake(tmp_path: Path) -> None:
     source = build.SOURCE.read_text()
     for header in build.FOLDER.glob("*.h"):
         (tmp_path / header.name).write_text(header.read_text())
-    broken = source.replace("i < n; i++) out[i]", "i <= n; i++) out[i]").replace(
-        "for (int i = 0; i < n; i++) x[i] += gain[i]",
-        "for (int i = 0; i <= n; i++) x[i] += gain[i]",
-    )
+    broken = source.replace("i < n; i++) x[i] += gain", "i <= n; i++) x[i] += gain")
     assert broken != source
     (tmp_path / "native.c").write_text(broken)
     with pytest.MonkeyPatch.context() as patch:
@@ -63,7 +60,7 @@ def test_the_sanitizers_are_awake(tmp_path: Path) -> None:
         made = builds.sanitized(tmp_path, builds.compilers()[0])
     if made is None:
         pytest.skip("no sanitizers")
-    assert builds.driven(*made, "--cases", "20").returncode != 0
+    assert builds.driven(*made, "--cases", "5").returncode != 0
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from secousti.streaming.state import named_tensors
 from secousti.vocoder.backbone import ConvNeXt
 from tests.toy import AUDIO_TOLERANCE, ragged, toy_codec, toy_speech
 
+pytestmark = pytest.mark.usefixtures("all_int8")
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 # The toys' random weights leave many digits on the edge; the least share of equal ids.
 LEAST_EQUAL = {"float32": 1.0, "float16": 0.97, "int8": 0.85}
@@ -120,6 +121,7 @@ def test_it_is_the_same_model_to_others_and_cannot_be_saved(tmp_path) -> None:
 
 def test_the_c_code_says_what_pytorch_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether there is a compiler must not matter beyond rounding."""
+    monkeypatch.undo()
     if native.load() is None:
         pytest.skip("no C compiler")
     codec = SecoustiCodec.from_pretrained("mini-21hz")
@@ -178,3 +180,11 @@ def test_the_backbone_in_c_says_what_pytorch_says(
         states = mine, others
         torch.testing.assert_close(ours, theirs, atol=0.03, rtol=0)
         torch.testing.assert_close(mine["past"], others["past"], atol=0.03, rtol=0)
+
+
+def test_tokens_of_a_small_codec_are_those_of_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    codec = SecoustiCodec.from_pretrained("mini-21hz")
+    wav, rate = load_audio(SPEECH)
+    codes = codec.for_streaming("int8").encode(wav[:60000], rate).codes
+    assert torch.equal(codes, codec.encode(wav[:60000], rate).codes)
