@@ -28,6 +28,7 @@ class Utterance:
     text: str | None = None
     emotion: str | None = None
     phones: tuple[tuple[float, float, str], ...] = ()
+    corpus: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class DataConfig:
     Attributes:
         path: folder or manifest; ``$NAME`` stands for an environment variable.
         kind: what lies there; ``auto`` looks.
-        limit: how many utterances, spread evenly over the speakers; all if not given.
+        limit: how many utterances, spread evenly; all if not given.
+        spread: over what: the speakers, or the corpora and then each corpus's speakers.
         seed: of that choice.
         language: of recordings whose language is not written down.
         keep: use only rows of a manifest that agree, e.g. ``{language: en}``.
@@ -46,6 +48,7 @@ class DataConfig:
     path: str = ""
     kind: Kind = "auto"
     limit: int | None = None
+    spread: Literal["speaker", "corpus"] = "speaker"
     seed: int = 0
     language: str = "en"
     keep: dict[str, Any] = field(default_factory=dict)
@@ -62,22 +65,41 @@ def load_dataset(config: DataConfig) -> list[Utterance]:
     found = sorted(READERS[kind](path, config), key=lambda utterance: utterance.id)
     if not found:
         raise SecoustiError(f"no recordings were found in {path} (read as {kind})")
-    return choose(found, config.limit, config.seed)
+    return choose(found, config.limit, config.seed, by_corpus=config.spread == "corpus")
 
 
-def choose(utterances: list[Utterance], limit: int | None, seed: int) -> list[Utterance]:
-    """At most ``limit`` utterances: one of every speaker in turn, each speaker's shuffled."""
+def choose(
+    utterances: list[Utterance], limit: int | None, seed: int, by_corpus: bool = False
+) -> list[Utterance]:
+    """At most ``limit`` utterances: one of every speaker in turn, each speaker's shuffled.
+
+    ``by_corpus``: one of every corpus in turn, and so on within each.
+    """
     if limit is None or limit >= len(utterances):
         return utterances
-    by_speaker: dict[str, list[Utterance]] = defaultdict(list)
-    for utterance in utterances:
-        by_speaker[utterance.speaker].append(utterance)
     rng = random.Random(seed)
-    for own in by_speaker.values():
+    by_speaker = _groups(utterances, lambda utterance: (utterance.corpus, utterance.speaker))
+    for own in by_speaker:
         rng.shuffle(own)
-    rounds = max(len(own) for own in by_speaker.values())
-    turns = [own[k] for k in range(rounds) for own in by_speaker.values() if k < len(own)]
+    turns = _in_turn(by_speaker)
+    if by_corpus:
+        turns = _in_turn(_groups(turns, lambda utterance: utterance.corpus))
     return sorted(turns[:limit], key=lambda utterance: utterance.id)
+
+
+def _groups(
+    utterances: list[Utterance], key: Callable[[Utterance], object]
+) -> list[list[Utterance]]:
+    found: dict[object, list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        found[key(utterance)].append(utterance)
+    return list(found.values())
+
+
+def _in_turn(groups: list[list[Utterance]]) -> list[Utterance]:
+    """The first of every group, then the second of every group, and so on."""
+    rounds = max(len(group) for group in groups)
+    return [group[k] for k in range(rounds) for group in groups if k < len(group)]
 
 
 def _locate(written: str) -> Path:
@@ -145,6 +167,7 @@ def _from_row(path: Path, row: dict[str, Any], audio: str, config: DataConfig) -
         text=row.get("text"),
         emotion=row.get("emotion"),
         phones=intervals,
+        corpus=str(row.get("corpus") or ""),
     )
 
 

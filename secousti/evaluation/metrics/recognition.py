@@ -39,7 +39,8 @@ class ErrorRate(Metric):
     """Shared part. The mean over utterances is weighted by their length: all errors over all units.
 
     Attributes:
-        recogniser: pocketsphinx (English, inside its package), whisper, faster-whisper or funasr.
+        recogniser: pocketsphinx or moonshine (English, inside their packages), whisper,
+            faster-whisper or funasr.
         model: local weights of the recogniser.
     """
 
