@@ -73,12 +73,20 @@ def _compare(suite: Suite, folder: Path, options: Options) -> None:
 
 
 def _probe(suite: Suite, folder: Path, options: Options) -> None:
-    from secousti.evaluation.probe_report import probe_table, run_probes
+    from secousti.evaluation.probe_report import report_tables, run_probes, verdict
 
     with progress_bar() as progress:
-        reports = run_probes(suite, options.output, device=options.device, tick=progress(None))
+        reports = run_probes(
+            suite,
+            options.output,
+            device=options.device,
+            tick=progress(None),
+            cache=options.cache,
+        )
     for report in reports:
-        print_table(probe_table(report))
+        for table in report_tables(report):
+            print_table(table)
+        print(f"{report.model}: {verdict(report)}")
         for kind, reason in report.skipped.items():
             print(f"{kind} was skipped: {reason}")
     print(f"report: {options.output / 'probes.md'}")

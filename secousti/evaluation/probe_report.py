@@ -1,155 +1,81 @@
-"""The task ``probes``: every model's S, G and A against speaker, emotion and phoneme."""
+"""Tables and pictures of the task ``probes``, and what may be said of a model after them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from secousti.errors import SecoustiError
 from secousti.evaluation.cache import write_atomically, write_json
-from secousti.evaluation.codecs.ours import Secousti
-from secousti.evaluation.datasets import Utterance, load_dataset
-from secousti.evaluation.probes import (
-    MOST_FRAMES,
-    SILENCES,
-    Probe,
-    Representation,
-    frame_features,
-    frame_labels,
-    linear_probe,
-    nearest_phoneme,
-    represent,
-    split_utterances,
-    utterance_features,
+from secousti.evaluation.probe_run import (
+    LIKENESS,
+    SPEAKERS,
+    WORDS,
+    ConversionReport,
+    ProbeReport,
+    probe_suite,
 )
 from secousti.evaluation.report.draw import new_figure, save
 from secousti.evaluation.report.table import Table
 from secousti.evaluation.report.text import markdown_table
+from secousti.evaluation.statistics import Estimate
 from secousti.evaluation.suite import Suite
-from secousti.evaluation.worker import build_codec
 
 PARTS = {
     "S": "S, the tokens",
-    "G": "G, the global vector",
+    "digits": "the tokens' digits",
+    "G": "G, the voice vector",
     "A": "A, the acoustic embedding",
+}
+HIDDEN = 0.3  # of 12 speakers: what a probe of the digits may tell of a disentangled codec
+SOUNDS = {
+    "source": "the source as it is",
+    "copy": "through the codec, own voice",
+    "converted": "in the other's voice",
 }
 
 
-@dataclass
-class ProbeReport:
-    """What one model's representations know.
-
-    Attributes:
-        probes: label kind -> part (S, G, A) -> probe.
-        retrieval: part -> share of frames whose nearest phoneme is the right one.
-        skipped: label kind -> why it could not be probed.
-    """
-
-    model: str
-    probes: dict[str, dict[str, Probe]] = field(default_factory=dict)
-    retrieval: dict[str, float] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-
 def run_probes(
-    suite: Suite, out: Path, *, device: str, tick: Callable[[], None]
+    suite: Suite,
+    out: Path,
+    *,
+    device: str,
+    tick: Callable[[], None],
+    cache: Path | None = None,
 ) -> list[ProbeReport]:
-    """Probe every SecoustiCodec of the suite; write ``probes.json``, ``.md`` and one picture each.
+    """Probe every SecoustiCodec of the suite; write ``probes.json``, ``.md`` and pictures.
 
     Raises:
-        SecoustiError: no codec of the suite has S, G and A.
+        SecoustiError: no codec of the suite has S, G and A, or no recording can be read.
     """
-    utterances = load_dataset(suite.data)
-    reports, reasons = [], []
-    for spec in suite.codecs:
-        adapter = build_codec(spec, device)
-        try:
-            codec = _opened(adapter)
-        except SecoustiError as reason:
-            reasons.append(f"{adapter.name}: {reason}")
-            continue
-        representations = []
-        for utterance in utterances:
-            representations.append(represent(codec, utterance))
-            tick()
-        reports.append(probe_all(adapter.name, utterances, representations))
-    if not reports:
-        raise SecoustiError("nothing to probe: " + "; ".join(reasons))
+    reports = probe_suite(suite, device=device, tick=tick, cache=cache)
     _write(suite, reports, out)
     return reports
 
 
-def _opened(adapter: Any) -> Any:
-    if not isinstance(adapter, Secousti):
-        raise SecoustiError("has no S, G and A to probe")
-    adapter.check()
-    if adapter.inner.kind != "secousti":
-        raise SecoustiError("has no S, G and A to probe")
-    return adapter.inner
+def verdict(report: ProbeReport) -> str:
+    """One sentence: whether the tokens may be called disentangled from the speaker, and why.
 
-
-def probe_all(
-    model: str, utterances: list[Utterance], representations: list[Representation]
-) -> ProbeReport:
-    """All probes that the labels at hand allow."""
-    report = ProbeReport(model)
-    whole = utterance_features(representations)
-    for kind, labels in (
-        ("speaker", [u.speaker for u in utterances]),
-        ("emotion", [u.emotion or "" for u in utterances]),
-    ):
-        _probe(report, kind, whole, labels, split_utterances(labels))
-    _probe_phonemes(report, utterances, representations)
-    return report
-
-
-def _probe(
-    report: ProbeReport,
-    kind: str,
-    features: dict[str, NDArray[np.float64]],
-    labels: list[str],
-    train: NDArray[np.bool_],
-) -> None:
-    known = np.array([bool(label) for label in labels])
-    if not known.any():
-        report.skipped[kind] = f"no recording has a label for {kind}"
-        return
-    kept = [label for label in labels if label]
-    try:
-        report.probes[kind] = {
-            part: linear_probe(values[known], kept, train[known])
-            for part, values in features.items()
-        }
-    except SecoustiError as reason:
-        report.skipped[kind] = str(reason)
-
-
-def _probe_phonemes(
-    report: ProbeReport, utterances: list[Utterance], representations: list[Representation]
-) -> None:
-    pairs = list(zip(utterances, representations, strict=True))
-    labels = [label for u, r in pairs for label in frame_labels(u, r)]
-    if not any(label not in SILENCES for label in labels):
-        report.skipped["phoneme"] = (
-            "no recording has timed phonemes: make a manifest that has with "
-            "'python -m data_prep align' and name it with --data"
-        )
-        return
-    owner = np.repeat(np.arange(len(pairs)), [len(r.semantic) for r in representations])
-    train_utterances = np.random.default_rng(0).permutation(len(pairs)) % 2 == 0
-    spoken = np.flatnonzero([label not in SILENCES for label in labels])
-    chosen = np.sort(np.random.default_rng(0).permutation(spoken)[:MOST_FRAMES])
-    features = {part: v[chosen] for part, v in frame_features(representations).items()}
-    kept = [labels[index] for index in chosen]
-    train = train_utterances[owner[chosen]]
-    _probe(report, "phoneme", features, kept, train)
-    if "phoneme" in report.probes:
-        report.retrieval = {p: nearest_phoneme(features[p], kept, train) for p in ("S", "A")}
+    They may where a probe of their digits tells fewer than 30 % of 12 speakers apart and no words
+    are lost in a copy (the interval of what is lost reaches 0).
+    """
+    probe = report.probes.get("speaker", {}).get("digits")
+    if probe is None:
+        return "Not judged: no speaker probe of the tokens' digits."
+    told = f"a probe of the digits tells {probe.classes} speakers with {100 * probe.accuracy:.0f} %"
+    if probe.classes < SPEAKERS:
+        return f"Not judged: {told}; {SPEAKERS} speakers are needed."
+    if probe.accuracy >= HIDDEN:
+        return f"Not disentangled: {told} (chance {100 * probe.chance:.0f} %, limit 30 %)."
+    lost = report.conversion.scores["copy"].get(WORDS) if report.conversion else None
+    if lost is None or not lost.count:
+        return f"Not judged: {told}, but how many words are lost is not known."
+    if lost.low > 0:
+        return f"Not disentangled: {told}, but {lost.mean:.1f} % of the words are lost."
+    return f"Disentangled: {told} (chance {100 * probe.chance:.0f} %), and no words are lost."
 
 
 def probe_table(report: ProbeReport) -> Table:
@@ -157,8 +83,8 @@ def probe_table(report: ProbeReport) -> Table:
     headings = ["part", *(f"{kind}: accuracy (chance), bits" for kind in report.probes)]
     headings += ["nearest phoneme"] if report.retrieval else []
     rows = []
-    for part, title in PARTS.items():
-        cells = [title]
+    for part in _parts(report):
+        cells = [PARTS[part]]
         for probes in report.probes.values():
             p = probes[part]
             cells.append(
@@ -172,23 +98,56 @@ def probe_table(report: ProbeReport) -> Table:
     return Table(report.model, headings, rows, [False] * len(rows))
 
 
+def conversion_table(model: str, found: ConversionReport) -> Table:
+    """Pitch, words and likeness of converted speech beside the source's and the copy's."""
+    pitch = found.pitch
+    headings = ["sound", "F0 nearer the target's", "of the way to it", "octave errors"]
+    headings += ["similarity to the target", "words wrong beyond the source"]
+    rows = []
+    for name, title in SOUNDS.items():
+        shown = [_share(e) for e in (pitch.nearer, pitch.way, pitch.octave_errors)]
+        scores = found.scores[name]
+        cells = [title, *(shown if name == "converted" else [""] * 3)]
+        cells += [_interval(scores.get(LIKENESS), "", 2), _interval(scores.get(WORDS), " %", 1)]
+        rows.append(cells)
+    title = f"{model}: {found.pairs} pairs more than half an octave apart"
+    return Table(title, headings, rows, [False] * len(rows))
+
+
+def _share(found: Estimate) -> str:
+    if not found.count:
+        return ""
+    return f"{100 * found.mean:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
+
+
+def _interval(found: Estimate | None, unit: str, digits: int) -> str:
+    if found is None or not found.count or math.isnan(found.mean):
+        return ""
+    low, high = f"{found.low:.{digits}f}", f"{found.high:.{digits}f}"
+    return f"{found.mean:.{digits}f}{unit} [{low}, {high}]"
+
+
+def _parts(report: ProbeReport) -> list[str]:
+    return [part for part in PARTS if all(part in probes for probes in report.probes.values())]
+
+
 def draw_probes(report: ProbeReport, path: Path) -> Path:
-    """One picture: how much of each label's entropy a linear probe finds in S, G and A."""
-    kinds = list(report.probes)
+    """One picture: how much of each label's entropy a linear probe finds in each part."""
+    kinds, parts = list(report.probes), _parts(report)
     shares = np.array(
-        [[report.probes[k][p].bits / report.probes[k][p].entropy for k in kinds] for p in PARTS]
+        [[report.probes[k][p].bits / report.probes[k][p].entropy for k in kinds] for p in parts]
     )
-    figure = new_figure(2.4 + 1.5 * len(kinds), 3.1)
+    figure = new_figure(2.4 + 1.5 * len(kinds), 0.7 + 0.8 * len(parts))
     axes = figure.add_subplot()
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, part in enumerate(PARTS):
+    for row, part in enumerate(parts):
         for column, kind in enumerate(kinds):
             ink = "white" if shares[row, column] > 0.55 else "#222222"
             accuracy = 100 * report.probes[kind][part].accuracy
             text = f"{100 * shares[row, column]:.0f} %\n{accuracy:.0f} % right"
             axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
     axes.set_xticks(range(len(kinds)), kinds)
-    axes.set_yticks(range(len(PARTS)), list(PARTS.values()))
+    axes.set_yticks(range(len(parts)), [PARTS[part] for part in parts])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(f"{report.model}: share of the label's entropy found", fontsize=10, loc="left")
@@ -196,10 +155,21 @@ def draw_probes(report: ProbeReport, path: Path) -> Path:
     return save(figure, path)
 
 
+def report_tables(report: ProbeReport) -> list[Table]:
+    """All tables of one model."""
+    found = [probe_table(report)] if report.probes else []
+    if report.conversion is not None:
+        found.append(conversion_table(report.model, report.conversion))
+    return found
+
+
 def _write(suite: Suite, reports: list[ProbeReport], out: Path) -> None:
     parts = [f"# {suite.title}"]
     for report in reports:
-        parts.append(f"## {report.model}\n\n{markdown_table(probe_table(report))}")
+        parts += [f"## {report.model}", verdict(report)]
+        parts += [
+            f"**{table.title}**\n\n{markdown_table(table)}" for table in report_tables(report)
+        ]
         if report.probes:
             name = f"probes-{report.model}.png"
             draw_probes(report, out / name)

@@ -1,4 +1,4 @@
-"""What S, G and A know: linear probes for speaker, emotion and phoneme, and nearest phonemes.
+"""What S, its digits, G and A know: linear probes for speaker, emotion and phoneme.
 
 A representation is as disentangled as a linear classifier is helpless on it. Beside accuracy the
 probes give bits: the entropy of the labels less the probe's cross-entropy on unseen recordings,
@@ -9,14 +9,14 @@ a lower bound of the mutual information (Alain and Bengio 2016 for linear probes
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secousti.errors import SecoustiError, require
-from secousti.evaluation.audio import read_audio
+from secousti.evaluation.audio import Audio
 from secousti.evaluation.datasets import Utterance
 
 Array = NDArray[np.float64]
@@ -33,12 +33,15 @@ class Representation:
         acoustic: A, ``[L, D]``.
         paralinguistic: G, the 64 numbers.
         frame_rate: frames of S and A a second.
+        digits: the level of each digit of each token, one-hot side by side, ``[L, levels]``;
+            None for a quantizer without digits.
     """
 
     semantic: Array
     acoustic: Array
     paralinguistic: Array
     frame_rate: float
+    digits: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,10 @@ class Probe:
     tested: int
 
 
-def represent(codec: Any, utterance: Utterance) -> Representation:
+def represent(codec: Any, audio: Audio) -> Representation:
     """S, A and G of a recording by one of our codecs (``SecoustiCodec``)."""
     import torch
 
-    audio = read_audio(utterance.path)
     wav = torch.from_numpy(audio.samples)[None, None]
     encoded = codec.encode(wav, sample_rate=audio.rate)
     acoustic = codec.acoustic(wav, sample_rate=audio.rate)[0].T  # [L, D]
@@ -77,7 +79,31 @@ def represent(codec: Any, utterance: Utterance) -> Representation:
         acoustic[: len(semantic)].double().cpu().numpy(),
         encoded.paralinguistic[0].double().cpu().numpy(),
         codec.frame_rate,
+        one_hot_digits(encoded.codes[0, 0].cpu().numpy(), _levels(codec)),
     )
+
+
+def _levels(codec: Any) -> tuple[int, ...]:
+    quantizer = codec.config.quantizer
+    return tuple(quantizer.levels) if quantizer.kind == "fsq" else ()
+
+
+def one_hot_digits(ids: NDArray[np.int64], levels: tuple[int, ...]) -> Array | None:
+    """Ids ``[L]`` -> the digits' levels side by side, ``[L, sum(levels)]``; None without digits.
+
+    Digits are in mixed radix, the least significant first.
+    """
+    if not levels:
+        return None
+    basis = np.cumprod([1, *levels[:-1]])
+    columns = [np.eye(n)[ids // b % n] for n, b in zip(levels, basis, strict=True)]
+    return np.concatenate(columns, axis=1)
+
+
+def paired(digits: Array) -> Array:
+    """How often each level of a digit, and each pair of levels of two digits, occurs, ``[P]``."""
+    together = digits.T @ digits / len(digits)
+    return together[np.triu_indices(len(together))]
 
 
 def pooled(frames: Array) -> Array:
@@ -86,18 +112,22 @@ def pooled(frames: Array) -> Array:
 
 
 def utterance_features(representations: list[Representation]) -> dict[str, Array]:
-    """One vector an utterance of S, G and A, ``[utterances, D]``."""
+    """One vector an utterance of S, its digits, G and A, ``[utterances, D]``."""
+    digits = [r.digits for r in representations if r.digits is not None]
     return {
         "S": np.stack([pooled(r.semantic) for r in representations]),
+        **({"digits": np.stack([paired(d) for d in digits])} if digits else {}),
         "G": np.stack([r.paralinguistic for r in representations]),
         "A": np.stack([pooled(r.acoustic) for r in representations]),
     }
 
 
 def frame_features(representations: list[Representation]) -> dict[str, Array]:
-    """One vector a frame of S, G and A, ``[frames, D]``; G is the same on all frames."""
+    """One vector a frame of S, digits, G and A, ``[frames, D]``; G is the same on all frames."""
+    digits = [r.digits for r in representations if r.digits is not None]
     return {
         "S": np.concatenate([r.semantic for r in representations]),
+        **({"digits": np.concatenate(digits)} if digits else {}),
         "G": np.concatenate(
             [np.tile(r.paralinguistic, (len(r.semantic), 1)) for r in representations]
         ),
@@ -127,6 +157,26 @@ def split_utterances(labels: list[str], seed: int = 0) -> NDArray[np.bool_]:
         chosen = rng.permutation(own)[: (len(own) + 1) // 2]
         train[chosen] = True
     return train
+
+
+def most_recorded(speakers: list[str], count: int, least: int = 2) -> list[int]:
+    """Indices of recordings of the ``count`` speakers with the most, equally many of each.
+
+    Speakers of fewer than ``least`` recordings are left out.
+    """
+    amounts = Counter(speakers)
+    chosen = [name for name, amount in sorted(amounts.items(), key=lambda i: (-i[1], i[0]))]
+    chosen = [name for name in chosen if amounts[name] >= least][:count]
+    each = min((amounts[name] for name in chosen), default=0)
+    return sorted(i for name in chosen for i in np.flatnonzero(np.array(speakers) == name)[:each])
+
+
+def repeated_probe(features: Array, labels: list[str], splits: int = 5) -> Probe:
+    """The mean of ``linear_probe`` over several halvings of each label's recordings."""
+    found = [linear_probe(features, labels, split_utterances(labels, s)) for s in range(splits)]
+    accuracy = float(np.mean([probe.accuracy for probe in found]))
+    bits = float(np.mean([probe.bits for probe in found]))
+    return replace(found[0], accuracy=accuracy, bits=bits)
 
 
 def linear_probe(features: Array, labels: list[str], train: NDArray[np.bool_]) -> Probe:

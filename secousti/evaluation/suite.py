@@ -50,7 +50,8 @@ class Suite:
         title: heading of the report.
         about: a sentence or two below it.
         task: reconstruction; conversion (tokens of one recording, voice of another); probes
-            (what S, G and A know); voices (one recording in several voices).
+            (what S, its digits, G and A know, and whose pitch converted speech has); voices (one
+            recording in several voices).
         data: the recordings.
         codecs: what runs where the command line names none.
         metrics: columns, each ``name`` or ``name:option=value,...``.
@@ -59,6 +60,7 @@ class Suite:
         examples: utterances in the listening rows of the page.
         listening: material for a listening test, or none.
         voices: how many voices the task ``voices`` tries.
+        pairs: how many conversions the task ``probes`` listens to.
     """
 
     title: str = "Evaluation"
@@ -72,6 +74,7 @@ class Suite:
     examples: int = 6
     listening: ListeningConfig | None = None
     voices: int = 5
+    pairs: int = 48
 
 
 def load_suite(name: str) -> tuple[Suite, Path]:

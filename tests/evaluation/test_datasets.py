@@ -63,6 +63,17 @@ def test_the_choice_is_even_over_speakers_and_fixed() -> None:
     assert set(choose(many, 9, seed=1)) < set(chosen)  # a larger run repeats a smaller one
 
 
+def test_the_choice_is_even_over_corpora_where_asked() -> None:
+    """One corpus has many speakers, another one with most of the recordings."""
+    crowd = [Utterance(f"c{k:02d}", Path(), f"c{k}", corpus="crowd") for k in range(16)]
+    one = [Utterance(f"o{k:02d}", Path(), "o", corpus="one") for k in range(40)]
+    chosen = choose([*crowd, *one], 20, seed=0, by_corpus=True)
+    assert Counter(u.corpus for u in chosen) == {"crowd": 10, "one": 10}
+    assert len({u.speaker for u in chosen if u.corpus == "crowd"}) == 10
+    few = choose([*crowd, *one], 50, seed=0, by_corpus=True)
+    assert Counter(u.corpus for u in few) == {"crowd": 16, "one": 34}
+
+
 def test_what_is_missing_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIBRITTS", raising=False)
     with pytest.raises(SecoustiError, match=r"set LIBRITTS, or name .* with --data"):

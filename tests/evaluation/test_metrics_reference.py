@@ -179,3 +179,21 @@ def test_pocketsphinx_does_not_remember_the_last_utterance(speech_root: object) 
     backward = [metric._recogniser.transcribe(a.at(16000), "en") for a in sounds[::-1]]
     assert forward == backward[::-1]
     assert all(forward)
+
+
+def test_moonshine_hears_words_and_does_not_remember_the_last_utterance() -> None:
+    pytest.importorskip("moonshine_voice")
+    from pathlib import Path
+
+    from secousti.evaluation.audio import Audio, read_audio
+    from secousti.evaluation.metrics.base import Sample, Undefined
+
+    metric = ready("wer", recogniser="moonshine")
+    whole = read_audio(Path(__file__).parents[2] / "examples" / "speech.wav")
+    sounds = [whole, Audio(whole.samples[: len(whole.samples) // 2], whole.rate)]
+    forward = [metric._recogniser.transcribe(a.at(16000), "en") for a in sounds]
+    backward = [metric._recogniser.transcribe(a.at(16000), "en") for a in sounds[::-1]]
+    assert forward == backward[::-1]
+    assert metric.score(Sample(whole, text=forward[0])).value == 0
+    with pytest.raises(Undefined, match="moonshine does not know the language 'zh'"):
+        metric.score(Sample(whole, text="你好", language="zh"))
