@@ -15,9 +15,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from train.augment import AugmentConfig
-from train.config import Config, load
-from train.setup import training_data
+from train.codec.config import Config, load
+from train.codec.setup import training_data
+from train.data.augment import AugmentConfig
 
 
 def milliseconds(config: Config, augment: AugmentConfig, batches: int) -> float:

@@ -26,7 +26,7 @@ from benchmarks.measure import markdown
 from secousti import SecoustiCodec
 from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler
-from train.warm_start import borrow_vocoder
+from train.codec.warm_start import borrow_vocoder
 
 RECORDINGS = 16
 COLUMNS = ("PESQ-WB", "STOI", "DNSMOS", "DNSMOS SIG")

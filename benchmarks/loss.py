@@ -32,7 +32,7 @@ from secousti.evaluation.metrics.base import Score  # noqa: E402
 from secousti.evaluation.statistics import Estimate, estimate  # noqa: E402
 from secousti.live.channel import LossyChannel  # noqa: E402
 from secousti.streaming.concealment import STRATEGIES, Concealer  # noqa: E402
-from train.vocoder.validate import perceptual  # noqa: E402
+from train.engine.sound import perceptual  # noqa: E402
 
 RATES = (0.0, 0.05, 0.1, 0.2)
 BURSTS = {"random": None, "bursts of 3": 3.0}
@@ -85,7 +85,9 @@ def score(
     received = channel.send(recording.encoded.codes[0, 0])
     filled = Concealer(codec.quantizer, condition.strategy).fill(received)  # type: ignore[arg-type]
     lossy = replace(recording.encoded, codes=filled[None, None])
-    pesq, stoi = perceptual(recording.wav, codec.decode(lossy)[0, 0], codec.sample_rate)
+    pesq, stoi = perceptual(
+        recording.wav.numpy(), codec.decode(lossy)[0, 0].numpy(), codec.sample_rate
+    )
     error = F.l1_loss(codec.decode_mel(lossy), recording.mel).item()
     return dict(zip(METRICS, (pesq, stoi, error), strict=True))
 

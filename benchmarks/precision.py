@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from secousti import SecoustiCodec
 from secousti.acoustic.transformer import LayerScale
-from train.vocoder.validate import perceptual
+from train.engine.sound import perceptual
 
 Found = list[tuple[Tensor, Tensor]]  # wav [N] and the log-mel heard from its own tokens
 
@@ -53,7 +53,9 @@ def rows(name: str, codec: SecoustiCodec, wavs: list[Tensor], speak: bool) -> li
             same.append((again.codes == encoded.codes).flatten())
             errors.append(F.l1_loss(made.decode_mel(encoded), mel).item())
             if speak:
-                scores.append(perceptual(wav, made.decode(again)[0, 0], codec.sample_rate))
+                scores.append(
+                    perceptual(wav.numpy(), made.decode(again)[0, 0].numpy(), codec.sample_rate)
+                )
         unchanged = torch.cat(same)
         row = [name, precision, f"{100 * unchanged.float().mean():.2f} % of {len(unchanged)}"]
         row.append(f"{sum(errors) / len(errors):.5f}")

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from secousti.codec import SecoustiCodec
-from train.config import Config, load
-from train.objective import Objective
+from train.codec.config import Config, load
+from train.codec.objective import Objective
 
 # Dense bf16 peaks in TFLOP/s, from the vendor's data sheets.
 PEAKS = {"A100": 312.0, "H100": 989.0}

@@ -14,14 +14,12 @@ import time
 from dataclasses import dataclass
 
 import torch
-from accelerate import Accelerator
 from torch.utils.data import DataLoader
 
-from train.config import Config, load
-from train.data import PositionSampler
-from train.schedule import Schedule, Stage
-from train.session import Session
-from train.setup import build_objective, training_data
+from train.codec.config import Config, load
+from train.codec.schedule import Schedule, Stage
+from train.codec.task import CodecTask
+from train.data.crops import PositionSampler
 
 _WARM_UP = 3
 
@@ -39,31 +37,27 @@ class Result:
 
 def measure(config: Config, stage: Stage, steps: int) -> Result:
     """Train ``steps`` steps of ``stage``."""
-    run = config.training.run
-    accelerator = Accelerator(cpu=run.device == "cpu", mixed_precision=run.mixed_precision)
-    data = training_data(config, 0, 1)
-    session = Session(build_objective(config, data), stage, config.training, accelerator)
-    session.train_mode()
+    task = CodecTask(config)
+    task.open(stage)
+    data = task.dataset
     workers = config.training.data.workers
     loader = iter(
         DataLoader(data, batch_size=None, sampler=PositionSampler(0), num_workers=workers)
     )
-    weights = Schedule(config.training.schedule).at(stage.last_step).weights
     rows = []
     for _ in range(_WARM_UP + steps):
         start = time.perf_counter()
         batch = next(loader)
         waited = time.perf_counter() - start
-        session.backward(batch.to(session.device), weights, 1.0, last=True)
-        session.gradient_norm()
-        session.update(config.training.optim.lr)
-        if session.device.type == "cuda":
+        task.learn([batch.to(task.accelerator.device)], stage.last_step)
+        task.update(stage.last_step)
+        if task.accelerator.device.type == "cuda":
             torch.cuda.synchronize()
         total = time.perf_counter() - start
         rows.append((total, batch.seconds(data.corpus.sample_rate) / total, waited / total))
     timed = zip(*rows[_WARM_UP:], strict=True)
     step, audio, waiting = (statistics.median(column) for column in timed)
-    gpu = session.device.type == "cuda"
+    gpu = task.accelerator.device.type == "cuda"
     peak = torch.cuda.max_memory_allocated() / 2**30 if gpu else float("nan")
     return Result(stage.name, step, audio, waiting, peak)
 

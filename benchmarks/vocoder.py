@@ -125,8 +125,9 @@ def quality(args: argparse.Namespace) -> str:
     sys.path.insert(0, str(REPOSITORY))
     from secousti.audio.mel import LogMel
     from secousti.vocoder.files import load_vocoder
-    from train.packed import PackedAudio
-    from train.vocoder.validate import held_out, perceptual, score_copies
+    from train.data.packed import PackedAudio
+    from train.engine.sound import perceptual
+    from train.vocoder.validate import held_out, score_copies
 
     with tempfile.TemporaryDirectory() as cache:
         audio = PackedAudio([args.manifest], args.root, 22050, cache)
@@ -135,7 +136,7 @@ def quality(args: argparse.Namespace) -> str:
     table = []
     for folder in args.quality:
         model, _ = load_vocoder(folder)
-        scores = score_copies(model, LogMel(model.mel), audio, rows)
+        scores, _ = score_copies(model, LogMel(model.mel), audio, rows)
         lookahead = f"{1e3 * model.delay / model.sample_rate:.1f}"
         table.append([str(folder), lookahead, *(f"{value:.3f}" for value in scores.values())])
     mel = LogMel(model.mel)
@@ -143,7 +144,7 @@ def quality(args: argparse.Namespace) -> str:
     for row in rows:
         wav = torch.from_numpy(audio.crop(row))
         copy = griffin_lim(mel(wav[None]))[0]
-        classic.append(perceptual(wav[: len(copy)], copy, 22050))
+        classic.append(perceptual(wav[: len(copy)].numpy(), copy.numpy(), 22050))
     pesq, stoi = np.mean(classic, axis=0)
     table.append(["Griffin-Lim, 60 iterations", "whole file", f"{pesq:.3f}", f"{stoi:.3f}", "-"])
     return markdown(["vocoder", "look-ahead, ms", "PESQ-WB", "STOI", "log-mel L1"], table)

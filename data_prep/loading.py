@@ -10,6 +10,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,17 @@ def read_index(location: str | Path) -> dict[str, Any]:
 
 
 def open_shards(
-    location: str | Path, split: str = "train", *, shuffle: bool = False, seed: int = 0
+    location: str | Path,
+    split: str = "train",
+    *,
+    shuffle: bool = False,
+    seed: int = 0,
+    only: Sequence[int] | None = None,
 ) -> Any:
     """A lazy lhotse CutSet over one split; each DataLoader worker reads shards of its own.
+
+    Args:
+        only: the numbers of some shards, which every process and worker then reads whole.
 
     Raises:
         SecoustiError: no such split.
@@ -81,7 +90,7 @@ def open_shards(
     if split not in index["splits"]:
         known = ", ".join(index["splits"])
         raise SecoustiError(f"{location} has no split {split!r}; it has {known}")
-    shards = index["splits"][split]["shards"]
+    shards = index["splits"][split]["shards"] if only is None else only
     fields = {
         "cuts": [_source(str(location), f"{split}/cuts.{i:06d}.jsonl.gz") for i in shards],
         "recording": [_source(str(location), f"{split}/recording.{i:06d}.tar") for i in shards],
@@ -90,7 +99,7 @@ def open_shards(
         fields=fields,
         shuffle_shards=shuffle,
         seed=seed,
-        split_for_dataloading=True,
+        split_for_dataloading=only is None,
     )
 
 

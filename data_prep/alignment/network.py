@@ -63,6 +63,8 @@ class AcousticNetwork(nn.Module):
     ``[B, T, STATES * len(classes)]``; ``tokens`` gives ``[B, T, 1 + len(classes)]``, blank first.
     """
 
+    log_prior: Tensor
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config

@@ -14,15 +14,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from data_prep.alignment.augment import Augmenter
@@ -39,8 +35,12 @@ from data_prep.alignment.frames import (
 )
 from data_prep.alignment.network import AcousticNetwork, NetworkConfig
 from secousti.errors import SecoustiError
+from train.engine.checkpoint import STATE, CheckpointFolder, read_state
+from train.engine.optim import rate, set_rate
+from train.engine.settings import BaseOptimConfig
+from train.engine.tree import Tree, read_tree, write_tree
 
-CHECKPOINT = "checkpoint.safetensors"
+_TRAINING = "training.safetensors"
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Trainer:
         self.augment = Augmenter()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), config.learning_rate)
         self.ctc_prior = torch.zeros(1 + len(network_config.classes))
+        self.checkpoints = CheckpointFolder(folder / "checkpoints", keep_last=2)
         self.labels: list[Tensor | None] = [None] * len(examples)
         self.epoch = config.ctc_epochs if config.warm_start else 0
 
@@ -112,8 +113,11 @@ class Trainer:
 
     def _frame_epoch(self) -> float:
         generator, losses = self._generator(), []
-        pairs = [p for p in zip(self.examples, self.labels, strict=True) if p[1] is not None]
-        examples, labels = [example for example, _ in pairs], [states for _, states in pairs]
+        examples, labels = list[Example](), list[Tensor]()
+        for example, known in zip(self.examples, self.labels, strict=True):
+            if known is not None:
+                examples.append(example)
+                labels.append(known)
         steps = count_batches(labels)
         for step, (features, states) in enumerate(frame_batches(examples, labels, generator)):
             position = self.epoch + step / steps
@@ -129,6 +133,7 @@ class Trainer:
         step = 1 if done == self.config.rounds - 1 else 2
         for index, example in enumerate(self.examples):
             old = self.labels[index]
+            new: Tensor | None
             if example.times is not None:
                 new = timed_labels(example, self.classes)
             elif done == 0 and not self.config.warm_start:
@@ -150,70 +155,62 @@ class Trainer:
 
     def _set_rate(self, position: float, start: int, end: int) -> None:
         """Half an epoch of warm-up, then a cosine down to a fiftieth, within one stage."""
-        warm_up = min((position - start + 0.02) / 0.5, 1.0)
-        cosine = 0.5 * (1 + math.cos(math.pi * (position - start) / (end - start)))
-        rate = self.config.learning_rate * warm_up * max(cosine, 0.02)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        units = 100  # of an epoch, in which the rate's steps are counted
+        lr = self.config.learning_rate
+        optim = BaseOptimConfig(lr=lr, warmup_steps=units // 2, final_lr=0.02)
+        set_rate(self.optimizer, rate(optim, units * (position - start), units * (end - start)))
 
     def _generator(self) -> torch.Generator:
         torch.manual_seed(1000 * self.config.seed + self.epoch)  # dropout
         return torch.Generator().manual_seed(1000 * self.config.seed + self.epoch)
 
     def save(self) -> None:
-        """Write everything ``load`` needs beside its place and rename it."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
-        known = [i for i, states in enumerate(self.labels) if states is not None]
-        if known:
-            labels = [self.labels[i] for i in known]
-            tensors["labels.index"] = torch.tensor(known)
-            tensors["labels.length"] = torch.tensor([len(states) for states in labels])
-            tensors["labels.states"] = torch.cat(labels).short()
-        tensors["ctc_prior"] = self.ctc_prior
-        metadata = {"epoch": str(self.epoch), "config": self._fingerprint()}
-        part = self.folder / f".{CHECKPOINT}.{os.getpid()}.part"
-        save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata)
-        os.replace(part, self.folder / CHECKPOINT)
+        """A checkpoint with everything that ``load`` needs; the last two stay."""
+        known = {str(i): s.short() for i, s in enumerate(self.labels) if s is not None}
+        tree = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "labels": known,
+            "ctc_prior": self.ctc_prior,
+        }
+        state = {"epoch": self.epoch, "config": self._fingerprint()}
+
+        def write(folder: Path) -> None:
+            write_tree(folder / _TRAINING, tree)
+            (folder / STATE).write_text(json.dumps(state), "utf-8")
+
+        self.checkpoints.save(self.epoch, write, best=False)
 
     def load(self) -> bool:
-        """Continue from the checkpoint of the folder, if there is one.
+        """Continue from the last whole checkpoint of the folder, if there is one.
 
         Raises:
-            SecoustiError: it was made with other settings or another corpus.
+            SecoustiError: it was made with other settings or another corpus, or none is whole.
         """
-        path = self.folder / CHECKPOINT
-        if not path.exists():
+        path, damaged = self.checkpoints.last_good()
+        for other, fault in damaged.items():
+            self.log(f"warning: {other} is damaged ({fault}); going on from {path}")
+            self.checkpoints.set_aside(other)
+        if path is None:
             return False
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata()
-        if metadata["config"] != self._fingerprint():
+        state = read_state(path)
+        if state["config"] != self._fingerprint():
             raise SecoustiError(
                 f"{path} was made with other settings or another corpus; give another folder, or "
-                "delete the file to start anew"
+                f"delete {self.checkpoints.root} to start anew"
             )
-        self._restore(load_file(path))
-        self.epoch = int(metadata["epoch"])
+        self._restore(read_tree(path / _TRAINING))
+        self.epoch = state["epoch"]
         return True
 
-    def _restore(self, tensors: dict[str, Tensor]) -> None:
-        part = "network."
-        self.network.load_state_dict(
-            {k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)}
-        )
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.ctc_prior = tensors["ctc_prior"]
-        if "labels.index" in tensors:
-            cuts = tensors["labels.states"].long().split(tensors["labels.length"].tolist())
-            for index, states in zip(tensors["labels.index"].tolist(), cuts, strict=True):
-                self.labels[index] = states
+    def _restore(self, tree: Tree) -> None:
+        self.network.load_state_dict(tree["network"])
+        optimizer = tree["optimizer"]
+        optimizer["state"] = {int(index): own for index, own in optimizer["state"].items()}
+        self.optimizer.load_state_dict(optimizer)
+        self.ctc_prior = tree["ctc_prior"]
+        for index, states in tree["labels"].items():
+            self.labels[int(index)] = states.long()
 
     def _fingerprint(self) -> str:
         names = [(example.name, len(example.features)) for example in self.examples]

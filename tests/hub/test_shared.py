@@ -16,7 +16,7 @@ from secousti.hub.catalog import models
 from secousti.hub.shared import share_vocoder
 from secousti.vocoder.files import save_vocoder
 from tests.toy import toy_codec, toy_speech
-from train import pack
+from train.tools import pack
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from secousti.hub import resolve
 from secousti.vocoder.files import save_vocoder
 from tests.p2psyn.toy import half_causal_codec, toy_codec
 from tests.toy import toy_codec as toy_secousti
-from train import pack as packing
+from train.tools import pack as packing
 
 Pack = Callable[..., str]
 

@@ -15,7 +15,6 @@ import pytest
 import soundfile
 import torch
 import yaml
-from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from secousti import SecoustiError, load_codec
@@ -24,12 +23,13 @@ from secousti.p2psyn.config import PseudoConfig
 from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.teacher import Teacher
 from tests.p2psyn.toy import tiny_causal_config, tiny_config
+from train.engine.optim import rate
+from train.engine.run import Run
 from train.p2psyn.config import Config, OptimConfig, load
 from train.p2psyn.crops import at_level
-from train.p2psyn.loop import fit, learning_rate
-from train.p2psyn.pseudo import PseudoStage, extract_tokens, train_pseudo
+from train.p2psyn.pseudo import PseudoTask, extract_tokens, train_pseudo
 from train.p2psyn.teacher import train_teacher
-from train.p2psyn.tokens import TokenBatches, TokenCache, padded, write_cache
+from train.p2psyn.tokens import TokenCache, Tokens, padded, write_cache
 
 Make = Callable[..., Config]
 
@@ -87,8 +87,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def last_state(config: Config, stage: str) -> dict[str, torch.Tensor]:
-    checkpoints = sorted((Path(config.run.output) / stage / "checkpoints").iterdir())
-    return load_file(checkpoints[-1] / "model.safetensors")
+    kind = "teacher" if stage == "teacher" else "pseudo"
+    last = Path(config.run.output) / stage / "checkpoints" / "last"
+    return load_file(last / f"{kind}.safetensors")
 
 
 def test_teacher_resumes_exactly(make_config: Make) -> None:
@@ -105,8 +106,8 @@ def test_teacher_resumes_exactly(make_config: Make) -> None:
         assert torch.equal(tensor, resumed[name]), name
     assert Teacher.from_pretrained(best).config == parts.codec
     lines = (Path(parts.run.output) / "teacher" / "metrics.csv").read_text().splitlines()
-    assert any(",train,discriminator," in line for line in lines)  # adversaries were at work
-    assert any(",valid,perplexity2," in line for line in lines)
+    assert any(",train/discriminator," in line for line in lines)  # adversaries were at work
+    assert any(",valid/perplexity2," in line for line in lines)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -178,14 +179,16 @@ def test_a_pseudo_quantizer_for_another_codec_learns(tmp_path: Path, make_config
     base = make_config()
     optim = OptimConfig(steps=120, lr=1e-2, betas=(0.9, 0.99), schedule="cosine", clip=1.0)
     config = replace(base, pseudo=replace(base.pseudo, optim=optim))
-    accelerator = Accelerator(cpu=True)
     batches = [padded(cache.codes)]
-    stage = PseudoStage(config, accelerator, pseudo, cache.vectors, batches)
-    before = stage.validate()
     run = replace(config.run, validate_every=1000, save_every=1000, log_every=60)
-    data = TokenBatches(cache, 6, 20, seed=0)
-    best = fit(stage, data, 120, run, accelerator, tmp_path / "plug", workers=0)
-    after = stage.validate()
+    config = replace(config, run=replace(run, output=str(tmp_path / "plug")))
+    config = replace(config, pseudo=replace(config.pseudo, batch_size=6, tokens=20))
+    task = PseudoTask(config, pseudo, cache, batches)
+    task.open(task.stage(1))
+    before, _ = task.validate()
+    Run(task).run()
+    after, _ = task.validate()
+    best = tmp_path / "plug" / "pseudo" / "best"
     assert before["accuracy1"] < 0.4
     assert after["accuracy1"] > 0.95
     assert after["accuracy2"] > 0.95
@@ -205,11 +208,13 @@ def test_stages_are_trained_independently(tmp_path: Path, make_config: Make) -> 
         torch.manual_seed(0)
         tiny = replace(tiny_config().pseudo, dropout=0.0)
         pseudo = PseudoQuantizer(tiny, 6, 8, 2)
-        stage = PseudoStage(make_config(), Accelerator(cpu=True), pseudo, cache.vectors, [])
+        task = PseudoTask(make_config(), pseudo, cache, [])
+        task.open(task.stage(1))
         codes, lengths = padded(cache.codes)
         codes[:, 3] = (codes[:, 3] + shift) % 8
-        for step in range(2):
-            stage.step((codes, lengths), step)
+        for step in (1, 2):
+            task.learn([Tokens(codes, lengths, [])], step)
+            task.update(step)
         results.append(pseudo.state_dict())
     same = {name: torch.equal(t, results[1][name]) for name, t in results[0].items()}
     assert all(ok for name, ok in same.items() if name.startswith("stages.0"))
@@ -225,9 +230,9 @@ def test_free_running_and_distillation_take_part(tmp_path: Path, make_config: Ma
         base = make_config()
         config = replace(base, pseudo=replace(base.pseudo, free_running=free))
         pseudo = PseudoQuantizer(replace(tiny_config().pseudo, dropout=0.0), 6, 8, 2)
-        accelerator = Accelerator(cpu=True)
-        stage = PseudoStage(config, accelerator, pseudo, cache.vectors, [], guide=teacher)
-        losses.append(stage.step(padded(cache.codes), 0))
+        task = PseudoTask(config, pseudo, cache, [], guide=teacher)
+        task.open(task.stage(1))
+        losses.append(task.learn([Tokens(*padded(cache.codes), [])], 1))
     assert float(losses[0]["loss1"]) == float(losses[1]["loss1"])  # stage 1 has no predicted input
     assert float(losses[0]["loss2"]) != float(losses[1]["loss2"])
     assert float(losses[2]["loss1"]) > float(losses[0]["loss1"])
@@ -235,12 +240,12 @@ def test_free_running_and_distillation_take_part(tmp_path: Path, make_config: Ma
 
 def test_learning_rates() -> None:
     paper = OptimConfig(lr=2e-4, decay=0.999, epoch_steps=10)
-    assert learning_rate(paper, 9) == 2e-4
-    assert learning_rate(paper, 25) == pytest.approx(2e-4 * 0.999**2)
+    assert rate(paper, 9, paper.steps) == 2e-4
+    assert rate(paper, 25, paper.steps) == pytest.approx(2e-4 * 0.999**2)
     cosine = OptimConfig(steps=100, lr=1.0, schedule="cosine", warmup_steps=10, final_lr=0.1)
-    assert learning_rate(cosine, 4) == pytest.approx(0.5)
-    assert learning_rate(cosine, 55) == pytest.approx(0.55)
-    assert learning_rate(cosine, 100) == pytest.approx(0.1)
+    assert rate(cosine, 4, 100) == pytest.approx(0.5)
+    assert rate(cosine, 55, 100) == pytest.approx(0.55)
+    assert rate(cosine, 100, 100) == pytest.approx(0.1)
 
 
 def test_levels() -> None:

@@ -104,8 +104,7 @@ def write_config(folder: Path, document: dict[str, Any], name: str = "toy.yaml")
 
 def environment() -> dict[str, str]:
     # Without MKL_CBWR, MKL lets the layout of memory choose its FFT, and the last bit with it.
-    one = {"OMP_NUM_THREADS": "1", "MKL_CBWR": "COMPATIBLE", "ACCELERATE_USE_CPU": "true"}
-    return os.environ | one
+    return os.environ | {"OMP_NUM_THREADS": "1", "MKL_CBWR": "COMPATIBLE"}
 
 
 def train(config: Path, *changes: str) -> subprocess.Popen[str]:

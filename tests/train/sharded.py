@@ -36,7 +36,7 @@ def shard_on_cpus() -> None:
 
 if __name__ == "__main__":
     shard_on_cpus()
-    from train.config import load
-    from train.trainer import Trainer
+    from train.codec.config import load
+    from train.codec.task import train
 
-    Trainer(load(sys.argv[1], tuple(sys.argv[2:]))).run()
+    train(load(sys.argv[1], tuple(sys.argv[2:])))

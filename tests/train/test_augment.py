@@ -13,14 +13,14 @@ from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from secousti.text.inventory import symbols_of
 from tests.train.corpus import PHONES, RATE, toy_document, write_config, write_corpus
-from train import augment
-from train.alignment import Alignments
-from train.augment import Augment, AugmentConfig, Take
-from train.config import load
-from train.data import Batch, CropDataset
-from train.packed import PackedAudio, Utterance
-from train.setup import validation_batches
-from train.vocoder.data import draw_crops
+from train.codec.batches import Batch, CropDataset
+from train.codec.config import load
+from train.codec.setup import validation_batches
+from train.data import augment
+from train.data.alignment import Alignments
+from train.data.augment import Augment, AugmentConfig, Take
+from train.data.packed import PackedAudio, Utterance
+from train.vocoder.crops import VocoderCrops
 
 HOP, FRAME = 256, 1024
 EVERYTHING = AugmentConfig(speed_share=0.7, noise_share=0.7, room_share=0.7)
@@ -90,7 +90,7 @@ def test_off_is_the_recording_itself(setup):
     data = dataset(setup, AugmentConfig(), gain_db=6.0)
     for position in range(4):
         batch = data[position]
-        for b, (index, key) in enumerate(data.draws(position)):
+        for b, (index, key) in enumerate(data.drawer.draws(position)):
             item = data._place(index, np.random.default_rng(key))
             plain = torch.from_numpy(data.corpus.crop(index, item.start, item.length))
             assert torch.equal(batch.audio[b, : item.length], plain * item.gain)
@@ -209,7 +209,7 @@ def test_the_window_has_the_voice_of_the_crop(setup):
 
 def test_crops_of_the_vocoder_are_played_faster_too():
     plain, fast = (
-        draw_crops(Made(tone), 4, 8000, 0.0, (0, 7, 0), speed)
+        VocoderCrops(Made(tone), 4, 8000, 0.0, 0, speed)[7].audio
         for speed in ((1.0, 1.0), (1.2, 1.25))
     )
     assert fast.shape == plain.shape == (4, 8000)

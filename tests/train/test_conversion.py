@@ -11,9 +11,9 @@ from secousti.codec import SecoustiCodec
 from secousti.config import CodecConfig, MelConfig, from_dict
 from secousti.errors import SecoustiError
 from tests.train.corpus import toy_document
-from train.config import Config
-from train.conversion import Conversion, in_other_voices
-from train.schedule import Schedule, ScheduleConfig
+from train.codec.config import Config
+from train.codec.conversion import Conversion, in_other_voices
+from train.codec.schedule import Schedule, ScheduleConfig
 from train.voice.listener import ListenerConfig, VoiceListener
 
 SMALL = ListenerConfig(channels=8, dilations=(1,), dim=8)

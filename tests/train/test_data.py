@@ -11,10 +11,10 @@ import torch
 from secousti.errors import SecoustiError
 from secousti.text.inventory import IGNORE, symbols_of
 from tests.train.corpus import RATE, toy_document, write_config, write_corpus
-from train.alignment import Alignments
-from train.config import load
-from train.data import CropDataset
-from train.packed import PackedAudio
+from train.codec.batches import CropDataset
+from train.codec.config import load
+from train.data.alignment import Alignments
+from train.data.packed import PackedAudio
 
 HOP, FRAME = 256, 1024
 
@@ -56,7 +56,7 @@ def test_utterances_are_drawn_in_proportion_to_their_duration(setup):
     data = dataset(setup, batch_size=64)
     counts = np.zeros(len(data.corpus.rows))
     for position in range(60):
-        for index, _ in data.draws(position):
+        for index, _ in data.drawer.draws(position):
             counts[index] += 1
     lengths = np.array([row.length for row in data.corpus.rows])
     np.testing.assert_allclose(counts / counts.sum(), lengths / lengths.sum(), atol=0.015)
@@ -69,7 +69,7 @@ def test_bucketing_saves_padding_and_loses_nothing(setup):
         for data in (mixed, bucketed)
     ]
     assert padding[1] < padding[0]
-    keys = [tuple(key) for position in range(12) for _, key in bucketed.draws(position)]
+    keys = [tuple(key) for position in range(12) for _, key in bucketed.drawer.draws(position)]
     assert len(set(keys)) == 48
 
 

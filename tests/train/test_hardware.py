@@ -7,19 +7,16 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
+from secousti.acoustic.transformer import TransformerLayer
 from secousti.config import from_dict
 from tests.train.corpus import losses, toy_document, write_corpus
-from train.config import Config
-from train.data import Batch
-from train.objective import Objective
-from train.schedule import Schedule
-from train.session import Session
-from train.setup import build_objective, training_data
-from train.trainer import Trainer
+from train.codec.batches import Batch
+from train.codec.config import Config
+from train.codec.setup import training_data
+from train.codec.task import CodecTask, train
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +43,7 @@ def _run(config, folder, optim=None, **run):
     changed = replace(training.run, output=str(folder), **run)
     training = replace(training, run=changed, optim=replace(training.optim, **(optim or {})))
     AcceleratorState._reset_state(reset_partial_state=True)  # a process has one precision
-    Trainer(replace(config, training=training)).run()
+    train(replace(config, training=training))
     return losses(folder)
 
 
@@ -76,11 +73,11 @@ def test_compiled_training_is_the_same(config, tmp_path, monkeypatch):
     plain = _run(config, tmp_path / "plain")
     calls = []
 
-    def compile(self: Objective) -> None:
+    def compile(self: TransformerLayer) -> None:
         calls.append(1)
         torch.nn.Module.compile(self, backend="aot_eager")
 
-    monkeypatch.setattr(Objective, "compile", compile)
+    monkeypatch.setattr(TransformerLayer, "compile", compile)
     torch._dynamo.reset()
     found = _run(config, tmp_path / "compiled", compile=True)
     assert calls
@@ -95,20 +92,18 @@ def test_accumulated_halves_are_the_gradient_of_the_whole(config):
     batch = data[0]
     halves = [_rows(batch, slice(0, 2)), _rows(batch, slice(2, 4))]
     assert batch.lengths.unique().numel() == 1
-    whole, parts = (_session(config, data) for _ in range(2))
+    whole, parts = (_task(config) for _ in range(2))
     whole.backward(batch, {"mel": 1.0}, 1.0, last=True)
     for half, last in zip(halves, (False, True), strict=True):
         parts.backward(half, {"mel": 1.0}, 0.5, last)
-    for one, other in zip(whole.parameters, parts.parameters, strict=True):
+    for one, other in zip(whole.learner.parameters, parts.learner.parameters, strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
 
 
-def _session(config, data):
-    objective = build_objective(config, data)
-    stage = Schedule(config.training.schedule).stage(1)
-    session = Session(objective, stage, config.training, Accelerator(cpu=True))
-    session.train_mode()
-    return session
+def _task(config):
+    task = CodecTask(config)
+    task.open(task.stage(1))
+    return task
 
 
 def _rows(batch, rows):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from train.losses import kl_to_standard_normal, kl_with_margin, masked_mse, sample_normal
+from train.codec.losses import kl_to_standard_normal, kl_with_margin, masked_mse, sample_normal
 
 
 def test_masked_mse_ignores_padding():

@@ -9,9 +9,9 @@ from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from secousti.vocoder.discriminators import DiscriminatorConfig
 from tests.train.corpus import toy_document
-from train.config import Config
-from train.mel_judge import MelJudge
-from train.schedule import KLWarmup, Schedule, ScheduleConfig
+from train.codec.config import Config
+from train.codec.mel_judge import MelJudge
+from train.codec.schedule import KLWarmup, Schedule, ScheduleConfig
 
 SMALL = DiscriminatorConfig(channels=4, max_channels=8, layers=3)
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from train.config import OptimConfig
-from train.muon import Muon, orthogonalise
-from train.optim import build_optimizer
+from train.codec.config import OptimConfig
+from train.engine.muon import Muon, orthogonalise
+from train.engine.optim import build_optimizer
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 64), (1, 64, 32), (3, 16, 16)])
@@ -66,7 +66,7 @@ def test_it_is_chosen_by_name_and_learns():
     torch.manual_seed(0)
     x, layer = torch.randn(64, 16), torch.nn.Linear(16, 16)
     wanted = x @ torch.randn(16, 16)
-    optimizer = build_optimizer(layer.named_parameters(), OptimConfig(name="muon", lr=0.3))
+    optimizer = build_optimizer(layer.parameters(), OptimConfig(name="muon", lr=0.3))
     assert isinstance(optimizer, Muon)
     losses = []
     for _ in range(60):

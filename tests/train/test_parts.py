@@ -10,21 +10,20 @@ import pytest
 import torch
 
 from secousti.errors import SecoustiError
-from train.checkpoint import CheckpointFolder, random_seed, read_tree, write_tree
-from train.config import OptimConfig
-from train.ema import WeightAverage
-from train.guard import Guard
-from train.optim import build_optimizer, learning_rate
-from train.pictures import mel_picture
-from train.schedule import Stage
-from train.track import CsvTracker, Meter, open_trackers
-
-STAGE = Stage("semantic", frozenset(), 101, 200)
+from train.codec.config import OptimConfig
+from train.engine.checkpoint import CheckpointFolder
+from train.engine.ema import WeightAverage
+from train.engine.guard import Guard
+from train.engine.optim import build_optimizer, rate
+from train.engine.pictures import mel_picture
+from train.engine.run import random_seed
+from train.engine.track import CsvTracker, Meter, open_trackers
+from train.engine.tree import read_tree, write_tree
 
 
 def test_learning_rate_warms_up_and_decays_within_its_stage():
     config = OptimConfig(lr=1.0, schedule="cosine", warmup_steps=10, final_lr=0.1)
-    rates = [learning_rate(config, STAGE, step) for step in range(101, 201)]
+    rates = [rate(config, done, 100) for done in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9] == pytest.approx(1.0)
     assert all(a >= b for a, b in itertools.pairwise(rates[9:]))
@@ -33,12 +32,12 @@ def test_learning_rate_warms_up_and_decays_within_its_stage():
 
 
 def test_the_papers_learning_rate_is_constant():
-    assert {learning_rate(OptimConfig(), STAGE, step) for step in range(101, 201)} == {2e-4}
+    assert {rate(OptimConfig(), done, 100) for done in range(100)} == {2e-4}
 
 
 def test_only_matrices_are_decayed():
     layer = torch.nn.Linear(2, 3)
-    optimizer = build_optimizer(layer.named_parameters(), OptimConfig(weight_decay=0.1))
+    optimizer = build_optimizer(layer.parameters(), OptimConfig(weight_decay=0.1))
     decays = {p.ndim: g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
     assert decays == {2: 0.1, 1: 0.0}
 

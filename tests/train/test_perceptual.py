@@ -9,7 +9,7 @@ from pystoi import stoi
 
 from secousti.audio.mel import LogMel
 from secousti.config import MelConfig
-from train.perceptual import IntelligibilityLoss, LoudnessLoss, third_octaves
+from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss, third_octaves
 
 MEL = MelConfig(mode="causal")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from secousti.errors import SecoustiError
-from train.schedule import ACOUSTIC, SEMANTIC, KLWarmup, Schedule, ScheduleConfig
+from train.codec.schedule import ACOUSTIC, SEMANTIC, KLWarmup, Schedule, ScheduleConfig
 
 
 @pytest.fixture

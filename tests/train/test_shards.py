@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.train.corpus import RATE, REPO, environment, toy_document, write_config, write_corpus
-from train.config import load
-from train.packed import PackedAudio
-from train.setup import training_data, validation_batches
-from train.shards import PackedShards
+from train.codec.config import load
+from train.codec.setup import training_data, validation_batches
+from train.data.packed import PackedAudio
+from train.data.shards import PackedShards
 
 pytest.importorskip("lhotse")
 
@@ -48,7 +48,7 @@ def test_audio_and_phonemes_survive(prepared):
 def test_a_second_opening_reads_the_cache(prepared, monkeypatch):
     folder, _ = prepared
     first = PackedShards(folder / "shards", "train", RATE, folder / "cache")
-    monkeypatch.setattr("train.shards._build", None)
+    monkeypatch.setattr("train.data.build._write", None)
     again = PackedShards(folder / "shards", "train", RATE, folder / "cache")
     assert again.rows == first.rows
 

@@ -9,9 +9,9 @@ import pytest
 from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from tests.train.corpus import losses, toy_document, write_corpus
-from train.config import Config
-from train.track import CsvTracker
-from train.trainer import Trainer
+from train.codec.config import Config
+from train.codec.task import train
+from train.engine.track import CsvTracker
 
 pytest.importorskip("pesq")
 pytest.importorskip("pystoi")
@@ -41,7 +41,7 @@ def test_validation_is_heard_through_a_real_vocoder(config, tmp_path, monkeypatc
         sounds[step, name] = (samples, rate)
 
     monkeypatch.setattr(CsvTracker, "audio", audio)
-    Trainer(_in(config, tmp_path)).run()
+    train(_in(config, tmp_path))
     values = losses(tmp_path, "valid")
     for step in (4, 8):
         assert 1.0 <= values[step, "valid/pesq"] <= 4.65
@@ -60,4 +60,4 @@ def test_a_vocoder_for_other_mels_is_refused(config, tmp_path):
     mel = replace(config.codec.mel, mode="centered")
     other = replace(config, codec=replace(config.codec, mel=mel))
     with pytest.raises(SecoustiError, match="was trained for other mel frames"):
-        Trainer(_in(other, tmp_path))
+        train(_in(other, tmp_path))

@@ -11,10 +11,10 @@ import torch
 from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from tests.train.corpus import losses, toy_document, write_corpus
-from train.config import Config
-from train.objective import Objective
-from train.setup import build_objective, training_data
-from train.trainer import Trainer
+from train.codec.config import Config
+from train.codec.objective import Objective
+from train.codec.setup import build_objective, training_data
+from train.codec.task import CodecTask, train
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def _events(folder):
 
 def test_a_bad_batch_is_named_and_skipped(config, tmp_path, monkeypatch):
     _Poison(monkeypatch, [5])
-    Trainer(_in(config, tmp_path)).run()
+    train(_in(config, tmp_path))
     (event,) = _events(tmp_path)
     assert (event["event"], event["step"], event["verdict"]) == ("not finite", 5, "skip")
     assert len(event["batch"]) == 4
@@ -63,7 +63,7 @@ def test_a_bad_batch_is_named_and_skipped(config, tmp_path, monkeypatch):
 
 def test_bad_steps_in_a_row_go_back_to_the_last_checkpoint(config, tmp_path, monkeypatch):
     _Poison(monkeypatch, [5, 6])
-    Trainer(_in(config, tmp_path, patience=2)).run()
+    train(_in(config, tmp_path, patience=2))
     assert [event["verdict"] for event in _events(tmp_path)] == ["skip", "back"]
     state = json.loads((tmp_path / "checkpoints" / "last" / "state.json").read_text())
     assert state["step"] == 16
@@ -74,11 +74,11 @@ def test_bad_steps_in_a_row_go_back_to_the_last_checkpoint(config, tmp_path, mon
 def test_a_hopeless_run_stops_with_a_sentence(config, tmp_path, monkeypatch):
     _Poison(monkeypatch, range(4, 100))
     with pytest.raises(SecoustiError, match="not finite, again"):
-        Trainer(_in(config, tmp_path, patience=1)).run()
+        train(_in(config, tmp_path, patience=1))
 
 
 def test_the_best_checkpoint_is_the_one_with_the_least_mel_error(config, tmp_path):
-    Trainer(_in(config, tmp_path, validate_every=2, keep_last=1)).run()
+    train(_in(config, tmp_path, validate_every=2, keep_last=1))
     values = losses(tmp_path, "valid")
     errors = {step: v for (step, name), v in values.items() if name == "valid/token_mel"}
     best = (tmp_path / "checkpoints" / "best").resolve()
@@ -86,13 +86,12 @@ def test_the_best_checkpoint_is_the_one_with_the_least_mel_error(config, tmp_pat
 
 
 def test_frozen_modules_stay_frozen_batch_norms_included(config, tmp_path):
-    trainer = Trainer(_in(config, tmp_path))
-    before = {n: t.clone() for n, t in trainer.objective.codec.state_dict().items()}
+    task = CodecTask(_in(config, tmp_path))
+    before = {n: t.clone() for n, t in task.objective.codec.state_dict().items()}
     schedule = replace(config.training.schedule, total_steps=8)
     other = _in(config, tmp_path / "short")
     other = replace(other, training=replace(other.training, schedule=schedule))
-    short = Trainer(other)
-    short.run()
+    short = train(other)
     after = short.objective.codec.state_dict()
     changed = {n.split(".")[0] for n, t in before.items() if not torch.equal(t, after[n])}
     assert changed == {"encoder", "acoustic_projection", "decoder"}

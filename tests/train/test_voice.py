@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from secousti.config import MelConfig
 from secousti.errors import SecoustiError
 from tests.train.corpus import write_corpus
+from train.engine.run import Run
 from train.voice.config import load
 from train.voice.listener import ListenerConfig, VoiceListener, load_listener, save_listener
-from train.voice.trainer import Trainer, equal_error_rate
+from train.voice.task import VoiceTask, equal_error_rate, train
 
 MEL = MelConfig(mode="causal")
 SMALL = ListenerConfig(channels=16, dilations=(1, 2), dim=8)
@@ -56,17 +57,17 @@ def configuration(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(configuration):
     path, folder = configuration
-    Trainer(load(path)).run()
+    train(load(path))
     return folder / "run"
 
 
 def test_it_learns_to_tell_voices_apart(configuration, trained):
     path, _ = configuration
-    trainer = Trainer(load(path))
-    heard = trainer.train[1000]
-    trainer.listener = load_listener(trained / "listener")
-    voices = trainer._voices(heard)
-    speakers = np.array([trainer.speaker[name] for name in heard.names])
+    task = VoiceTask(load(path))
+    heard = task.dataset[1000]
+    task.model.listener = load_listener(trained / "listener")
+    voices = task.voices(heard)
+    speakers = np.array([task.speaker[name] for name in heard.names])
     alike = (voices @ voices.T).numpy()
     one, two = np.triu_indices(len(speakers), 1)
     same = speakers[one] == speakers[two]
@@ -77,25 +78,30 @@ def test_it_learns_to_tell_voices_apart(configuration, trained):
 def test_a_run_that_was_cut_off_ends_with_the_same_weights(configuration, trained, tmp_path):
     path, _ = configuration
     output = f"training.run.output={tmp_path}"
-    cut = Trainer(load(path, (output,)))
-    cut._start()
-    for _ in range(70):
-        cut._one_step()
-        if cut._due(50):
-            cut._save()
-    del cut
-    Trainer(load(path, (output,))).run()
+    cut = VoiceTask(load(path, (output,)))
+    learn = cut.learn
+
+    def until_70(batches, step):
+        if step > 70:
+            raise KeyboardInterrupt
+        return learn(batches, step)
+
+    cut.learn = until_70
+    with pytest.raises(KeyboardInterrupt):
+        Run(cut).run()
+    assert (tmp_path / "checkpoints" / "step_00000050").is_dir()
+    train(load(path, (output,)))
     ours, whole = (load_file(r / "listener" / "model.safetensors") for r in (tmp_path, trained))
     assert all(torch.equal(ours[name], whole[name]) for name in whole)
 
 
 def test_only_speakers_that_never_trained_are_scored(configuration, tmp_path):
     path, folder = configuration
-    assert Trainer(load(path)).score() == {}
+    assert VoiceTask(load(path)).score() == {}
     half = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     manifest = tmp_path / "train.jsonl"
     manifest.write_text("".join(json.dumps(r) + "\n" for r in half if r["speaker"] < "s3"))
-    scores = Trainer(load(path, (f"training.data.train=[{manifest}]",))).score()
+    scores = VoiceTask(load(path, (f"training.data.train=[{manifest}]",))).score()
     assert 0 <= scores["equal_error_rate"] <= 1
     assert set(scores) == {"equal_error_rate", "same", "other"}
 

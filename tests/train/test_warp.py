@@ -8,8 +8,8 @@ import torch
 from secousti.audio.mel import LogMel
 from secousti.config import MelConfig
 from secousti.errors import SecoustiError
-from train.config import ObjectiveConfig
-from train.warp import VoiceWarp
+from train.codec.config import ObjectiveConfig
+from train.codec.warp import VoiceWarp
 
 MEL = MelConfig(mode="causal")
 

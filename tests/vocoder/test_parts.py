@@ -15,10 +15,10 @@ from secousti.vocoder.files import load_vocoder, save_vocoder
 from secousti.vocoder.overlap import MagnitudeProjection, synthesis_window
 from secousti.vocoder.source import PulseTrain
 from tests.vocoder.conftest import CONFIGS, toy_mel, toy_vocoder
+from train.tools.curves import draw_runs
 from train.vocoder.config import load
 from train.vocoder.losses import SpectralLoss
 from train.vocoder.pitch import SPAN, yin
-from train.vocoder.plot import plot
 
 CONFIG_FILES = sorted((Path(__file__).parents[2] / "configs" / "vocoder").glob("*.yaml"))
 
@@ -106,9 +106,10 @@ def test_configurations_load(path: Path) -> None:
 
 def test_curves_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    (tmp_path / "scores.csv").write_text("step,pesq,stoi\n5,1.5,0.6\n10,1.7,0.7\n")
-    (tmp_path / "losses.csv").write_text("step,mel,spectral\n5,1.5,0.6\n10,nan,0.7\n")
-    plot([tmp_path], ["run"], tmp_path / "a" / "curves.png")
+    rows = [(5, "valid/pesq", 1.5), (10, "valid/pesq", 1.7), (5, "train/mel", 0.6)]
+    text = "".join(f"{step},{name},{value}\n" for step, name, value in rows)
+    (tmp_path / "metrics.csv").write_text(f"step,name,value\n{text}10,train/mel,nan\n")
+    draw_runs([tmp_path], ["run"], tmp_path / "a" / "curves.png")
     assert (tmp_path / "a" / "curves.png").stat().st_size > 5000
-    with pytest.raises(SecoustiError, match=r"no scores\.csv"):
-        plot([tmp_path / "a"], ["run"], tmp_path / "b.png")
+    with pytest.raises(SecoustiError, match=r"metrics\.csv does not exist"):
+        draw_runs([tmp_path / "a"], ["run"], tmp_path / "b.png")

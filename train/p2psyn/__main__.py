@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from secousti.errors import SecoustiError
+from train.engine.command import Changes, Fresh, Set, one_sentence
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 File = Annotated[Path, typer.Argument(help="YAML file, see configs/p2psyn")]
 Teacher = Annotated[str | None, typer.Option(help="a saved teacher; default: the run's best")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="dotted.key=value, repeatable")]
 
 
 @app.callback()
@@ -23,36 +20,38 @@ def about() -> None:
 
 
 @app.command()
-def teacher(file: File, set: Set = None) -> None:
+def teacher(file: File, changes: Changes = None, set: Set = None, fresh: Fresh = False) -> None:
     """Stage 1: train the teacher, or resume it."""
     from train.p2psyn.config import load
     from train.p2psyn.teacher import train_teacher
 
-    print(train_teacher(load(file, tuple(set or ()))))
+    print(train_teacher(load(file, _all(changes, set)), not fresh))
 
 
 @app.command()
-def tokens(file: File, teacher: Teacher = None, set: Set = None) -> None:
+def tokens(file: File, changes: Changes = None, teacher: Teacher = None, set: Set = None) -> None:
     """Extract the teacher's tokens of the corpus, once, for stage 2."""
     from train.p2psyn.config import load
     from train.p2psyn.pseudo import extract_tokens
 
-    for path in extract_tokens(load(file, tuple(set or ())), teacher):
+    for path in extract_tokens(load(file, _all(changes, set)), teacher):
         print(path)
 
 
 @app.command()
 def pseudo(
     file: File,
+    changes: Changes = None,
     teacher: Teacher = None,
     name: Annotated[str, typer.Option(help="folder below the run's output")] = "pseudo",
     set: Set = None,
+    fresh: Fresh = False,
 ) -> None:
     """Stage 2: train the pseudo VQs on the extracted tokens, or resume."""
     from train.p2psyn.config import load
     from train.p2psyn.pseudo import train_pseudo
 
-    print(train_pseudo(load(file, tuple(set or ())), teacher, name))
+    print(train_pseudo(load(file, _all(changes, set)), teacher, name, not fresh))
 
 
 @app.command()
@@ -78,13 +77,14 @@ def analyse(
     print(write(analyses, output))
 
 
+def _all(changes: list[str] | None, set: list[str] | None) -> tuple[str, ...]:
+    return (*(changes or ()), *(set or ()))
+
+
 def main() -> None:
     """Run a command; a problem the user can act on is one sentence and exit status 1."""
-    try:
+    with one_sentence():
         app()
-    except SecoustiError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,15 @@ from typing import Literal
 from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from secousti.p2psyn.config import P2PSynConfig
-from train.settings import BaseOptimConfig, BaseRunConfig, read_document
+from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """What is read.
 
-    ``root``: folder that the manifests' audio paths start from. ``cache``: of packed audio.
+    ``train``, ``valid``: manifests, or a folder of shards. ``root``: folder that the manifests'
+    audio paths start from. ``cache``: of packed audio.
     ``level_db``: each crop is brought to an RMS drawn from this range of dB below full scale;
     ``None`` leaves levels as they are (the paper names no augmentation).
     """
@@ -31,17 +32,10 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimConfig(BaseOptimConfig):
-    """``exponential`` multiplies the rate by ``decay`` every ``epoch_steps`` steps.
+    """The paper's AdamW with an exponential decay, or ``muon``, which needs far fewer steps."""
 
-    ``name``: the paper's AdamW, or ``muon`` (``train/muon.py``), which needs far fewer steps.
-    """
-
-    name: Literal["adamw", "muon"] = "adamw"
     steps: int = 200_000
-    schedule: Literal["exponential", "cosine"] = "exponential"
-    decay: float = 0.999
-    epoch_steps: int = 1000
-    clip: float | None = None
+    schedule: Literal["constant", "cosine", "exponential"] = "exponential"
 
 
 @dataclass(frozen=True)
@@ -99,10 +93,9 @@ class PseudoTrainConfig:
 
 @dataclass(frozen=True)
 class RunConfig(BaseRunConfig):
-    """``valid_items``: utterances that are validated on. ``trackers``: besides ``metrics.csv``."""
+    """``valid_items``: utterances that are validated on."""
 
     valid_items: int = 64
-    trackers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

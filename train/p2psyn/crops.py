@@ -1,4 +1,4 @@
-"""Stage 1's batches: crops of speech, a pure function of (seed, step, process)."""
+"""Stage 1's batches: crops of speech at random levels."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from train.packed import PackedAudio
+from train.data.crops import Crops, Drawer
+from train.data.packed import Corpus
 
 
-class CropBatches(Dataset[Tensor]):
-    """Item ``step`` is audio float32 [B, 1, segment]; utterances are drawn by duration.
+class CropBatches(Dataset[Crops]):
+    """Micro-batch ``position`` of process ``rank``: audio float32 [B, segment].
 
-    Arguments:
-        level_db: see ``DataConfig``. rank: of this process.
+    Args:
+        level_db: see ``DataConfig``.
     """
 
     def __init__(
         self,
-        corpus: PackedAudio,
+        corpus: Corpus,
         batch_size: int,
         segment: int,
         seed: int,
         level_db: Sequence[float] | None = None,
         rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        self.corpus, self.batch_size, self.segment = corpus, batch_size, segment
-        self.seed, self.level_db, self.rank = seed, level_db, rank
-        lengths = np.array([row.length for row in corpus.rows], dtype=np.float64)
-        self.cumulative = np.cumsum(lengths) / lengths.sum()
+        self.corpus, self.segment, self.level_db = corpus, segment, level_db
+        lengths = [row.length for row in corpus.rows]
+        self.drawer = Drawer(lengths, batch_size, seed, rank, world_size)
 
-    def __getitem__(self, step: int) -> Tensor:
-        rng = np.random.default_rng([self.seed, step, self.rank])
-        drawn = np.searchsorted(self.cumulative, rng.random(self.batch_size))
-        rows = [self._crop(min(int(i), len(self.corpus) - 1), rng) for i in drawn]
-        return torch.from_numpy(np.stack(rows))[:, None]
+    def __getitem__(self, position: int) -> Crops:
+        drawn = self.drawer.mine(position)
+        rows = [self._crop(row, np.random.default_rng(key)) for row, key in drawn]
+        names = [self.corpus.rows[row].audio for row, _ in drawn]
+        return Crops(torch.from_numpy(np.stack(rows)), names)
 
     def _crop(self, index: int, rng: np.random.Generator) -> np.ndarray:
         spare = max(self.corpus.rows[index].length - self.segment, 0)

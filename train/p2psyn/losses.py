@@ -15,7 +15,7 @@ from secousti.config import MelConfig
 class LogMelDistance(nn.Module):
     """``L1 + MSE`` between log-mels of audio [B, 1, T]; centred frames, magnitude, natural log.
 
-    Arguments:
+    Args:
         n_fft, hop, window: samples. bands: mel bands from 0 Hz to half the sampling rate.
     """
 

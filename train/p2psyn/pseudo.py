@@ -6,7 +6,9 @@ together is training them one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -20,16 +22,14 @@ from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.pseudo_vq import length_mask
 from secousti.p2psyn.rvq import lookup
 from secousti.p2psyn.teacher import Teacher
+from train.engine.learner import Learner, published_weights
+from train.engine.optim import build_optimizer
+from train.engine.run import Run
+from train.engine.sound import Sample, score
+from train.engine.task import Stretch
 from train.p2psyn.config import Config
-from train.p2psyn.loop import (
-    build_optimizer,
-    fit,
-    learning_rate,
-    make_accelerator,
-    set_learning_rate,
-)
-from train.p2psyn.tokens import TokenBatches, TokenCache, extract, padded
-from train.packed import PackedAudio
+from train.p2psyn.task import EXPORT, P2PSynTask, best_model, corpus_of
+from train.p2psyn.tokens import TokenBatches, TokenCache, Tokens, extract, padded
 
 
 class TeacherForced(nn.Module):
@@ -44,66 +44,86 @@ class TeacherForced(nn.Module):
         return [self.pseudo.logits(n, inputs, vectors, lengths) for n in stages]
 
 
-class PseudoStage:
-    """Model, optimizer and one training step of stage 2."""
+class PseudoTask(P2PSynTask):
+    """Model, optimizer and one training step of stage 2.
 
-    objective = "latent_error"
+    Args:
+        vectors, valid: of the token cache; ``cache``: what is trained on.
+        codec: what is exported, or None: the pseudo quantizer's weights alone.
+        guide: distilled from if given.
+    """
+
+    best, model = "latent_error", "pseudo"
+    least = frozenset({"latent_error", "dropped_error"})
 
     def __init__(
         self,
         config: Config,
-        accelerator: Accelerator,
         pseudo: PseudoQuantizer,
-        vectors: Tensor,
+        cache: TokenCache,
         valid: list[tuple[Tensor, Tensor]],
         codec: P2PSynCodec | None = None,
         guide: PseudoQuantizer | None = None,
+        name: str = "pseudo",
     ) -> None:
-        """``codec`` is what ``export`` saves; ``guide`` is distilled from if given."""
-        self.config, self.accelerator, self.valid, self.codec = (
-            config.pseudo, accelerator, valid, codec,
-        )  # fmt: skip
-        self.vectors = vectors.detach().to(accelerator.device)
-        self.given = len(vectors) - len(pseudo.stages)
-        self.guide = guide if guide is None else guide.eval().to(accelerator.device)
-        optimizer = build_optimizer(pseudo, self.config.optim)
-        self.model, self.optimizer = accelerator.prepare(TeacherForced(pseudo), optimizer)
+        super().__init__(config, name, config.pseudo.optim)
+        self.training, self.valid, self.codec, self.pseudo = config.pseudo, valid, codec, pseudo
+        device = self.accelerator.device
+        self.identity |= {"tokens": cache.token_hash}
+        self.vectors = cache.vectors.detach().to(device)
+        self.given = len(cache.vectors) - len(pseudo.stages)
+        self.guide = guide if guide is None else guide.eval().to(device)
+        self.dataset = TokenBatches(
+            cache,
+            config.pseudo.batch_size,
+            config.pseudo.tokens,
+            config.run.seed,
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
+        )
 
-    @property
-    def pseudo(self) -> PseudoQuantizer:
-        """The model itself, without what data parallelism wraps around it."""
-        unwrapped: PseudoQuantizer = self.accelerator.unwrap_model(self.model).pseudo
-        return unwrapped
+    def open(self, stage: Stretch) -> None:
+        optim = self.optim
+        optimizer = build_optimizer(self.pseudo.parameters(), optim)
+        apart = [list(network.parameters()) for network in self.pseudo.stages]
+        forced = TeacherForced(self.pseudo)
+        self.learners = {
+            "pseudo": Learner(self.accelerator, forced, optimizer, optim.clip, optim.ema, apart)
+        }
 
-    def step(self, batch: tuple[Tensor, Tensor], step: int) -> dict[str, Tensor]:
-        """One update of every pseudo VQ."""
-        codes, lengths = batch
-        set_learning_rate(self.optimizer, learning_rate(self.config.optim, step))
+    def learn(self, batches: Sequence[Tokens], step: int) -> dict[str, Tensor]:
+        """The gradient of every pseudo VQ."""
+        (batch,) = batches
+        codes, lengths = batch.codes, batch.lengths
         inputs = self._with_own_predictions(codes, lengths)
-        self.model.train()
+        self.learner.model.train()
         with self.accelerator.autocast():
-            logits = self.model(inputs, self.vectors, lengths)
+            logits = self.learner.model(inputs, self.vectors, lengths)
         losses = [
             self._loss(n, out.float(), inputs, codes, lengths) for n, out in enumerate(logits)
         ]
-        self.optimizer.zero_grad()
-        self.accelerator.backward(torch.stack(losses).sum())
-        if self.config.optim.clip is not None:
-            for network in self.pseudo.stages:
-                self.accelerator.clip_grad_norm_(network.parameters(), self.config.optim.clip)
-        self.optimizer.step()
-        return {f"loss{n + 1}": loss.detach() for n, loss in enumerate(losses)}
+        self.learner.backward(torch.stack(losses).sum())
+        figures = {f"loss{n + 1}": loss.detach() for n, loss in enumerate(losses)}
+        return figures | {"gradient_norm": self.learner.gradient_norm()}
 
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Cross-entropy and accuracy with the teacher's tokens, and the free-running latents.
+    def seconds(self, batch: Tokens) -> float:
+        return float(batch.lengths.sum()) * self.settings.codec.frame_size / self.sample_rate
+
+    def validate(self) -> tuple[dict[str, float], list[Sample]]:
+        """Cross-entropy and accuracy with the teacher's tokens, the free-running latents, sound.
 
         ``latent_error``: mean squared distance of the chained prediction to the teacher's
-        quantized latent; ``dropped_error``: the same with the plain stage alone.
+        quantized latent; ``dropped_error``: the same with the plain stage alone. PESQ and STOI
+        are against what the teacher decodes from its own tokens.
         """
+        with self.learner.averaged():
+            return self._figures()
+
+    @torch.no_grad()
+    def _figures(self) -> tuple[dict[str, float], list[Sample]]:
         pseudo = self.pseudo.eval()
         sums: dict[str, float] = {}
-        count = 0
+        count, samples = 0, list[Sample]()
         for codes, lengths in self.valid:
             codes, lengths = codes.to(self.vectors.device), lengths.to(self.vectors.device)
             mask = length_mask(lengths, codes.shape[-1])
@@ -112,15 +132,36 @@ class PseudoStage:
             figures = self._errors(pseudo, codes, lengths, mask)
             for name, value in figures.items():
                 sums[name] = sums.get(name, 0.0) + value * tokens
-        return {name: value / count for name, value in sums.items()}
+            samples += self._samples(codes, lengths, self.run.samples - len(samples))
+        figures = {name: value / count for name, value in sums.items()}
+        return figures | score(samples, "teacher", "predicted"), samples
 
-    def export(self, folder: Path) -> None:
-        """The whole codec, or (for another codec's tokens) the pseudo quantizer's weights."""
+    def _samples(self, codes: Tensor, lengths: Tensor, count: int) -> list[Sample]:
+        """The first ``count`` rows, decoded from the teacher's tokens and from predicted ones."""
         if self.codec is None:
-            save_pseudo(self.pseudo, folder)
+            return []
+        teacher = self.codec.teacher.to(codes.device)
+        found = []
+        for row, length in list(zip(codes, lengths.tolist(), strict=True))[: max(count, 0)]:
+            own = row[None, :, :length]
+            guess = self.pseudo(own[:, : self.given], self.vectors)[0][..., self.pseudo.lookahead :]
+            kinds = {"teacher": lookup(self.vectors, own), "predicted": guess}
+            sounds = {
+                name: teacher.to_audio(teacher.decoder(x)[0])[0, 0].float().cpu().numpy()
+                for name, x in kinds.items()
+            }
+            found.append(Sample("tokens", sounds, {}, self.sample_rate))
+        return found
+
+    def export(self, collected: dict[str, dict[str, Any]], folder: Path) -> None:
+        """The whole codec, or (for another codec's tokens) the pseudo quantizer's weights."""
+        weights = published_weights(collected["pseudo"])
+        own = {name.removeprefix("pseudo."): tensor for name, tensor in weights.items()}
+        if self.codec is None:
+            save_pseudo(own, folder / EXPORT)
             return
-        self.codec.pseudo.load_state_dict(self.pseudo.state_dict())
-        self.codec.save_pretrained(folder)
+        self.codec.pseudo.load_state_dict(own)
+        self.codec.save_pretrained(folder / EXPORT)
 
     def _errors(
         self, pseudo: PseudoQuantizer, codes: Tensor, lengths: Tensor, mask: Tensor
@@ -147,33 +188,33 @@ class PseudoStage:
     ) -> Tensor:
         mask = length_mask(lengths, codes.shape[-1])[:, 0]
         target = codes[:, self.given + stage]
-        smoothing = self.config.label_smoothing
+        smoothing = self.training.label_smoothing
         loss = F.cross_entropy(logits, target, reduction="none", label_smoothing=smoothing)
         if self.guide is not None:
             with torch.no_grad():
                 wanted = self.guide.logits(stage, inputs, self.vectors, lengths).softmax(dim=1)
             divergence = F.kl_div(logits.log_softmax(dim=1), wanted, reduction="none").sum(1)
-            loss = loss + self.config.distill_weight * divergence
+            loss = loss + self.training.distill_weight * divergence
         return (loss * mask).sum() / mask.sum()
 
     @torch.no_grad()
     def _with_own_predictions(self, codes: Tensor, lengths: Tensor) -> Tensor:
         """In ``free_running`` of the rows, the stages after the given ones as predicted now."""
-        if not self.config.free_running:
+        if not self.training.free_running:
             return codes
         free = self.pseudo.eval().predict(codes, self.vectors, lengths)
-        chosen = torch.rand(len(codes), device=codes.device) < self.config.free_running
+        chosen = torch.rand(len(codes), device=codes.device) < self.training.free_running
         return torch.where(chosen[:, None, None], free, codes)
 
 
-def save_pseudo(pseudo: PseudoQuantizer, folder: Path) -> None:
+def save_pseudo(weights: dict[str, Tensor], folder: Path) -> None:
     """``pseudo.safetensors`` of a pseudo quantizer for another codec."""
     from safetensors.torch import save_file
 
     from secousti.atomic import replacing
 
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous() for name, tensor in pseudo.state_dict().items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     with replacing(folder / "pseudo.safetensors") as path:
         save_file(tensors, path)
 
@@ -182,17 +223,15 @@ def extract_tokens(config: Config, teacher: str | None = None) -> list[Path]:
     """The token caches of the training and validation manifests, with ``teacher`` (a folder)."""
     codec = _codec(config, teacher).to(Accelerator(cpu=config.run.device == "cpu").device)
     out = []
-    for name, manifests in (("train", config.data.train), ("valid", config.data.valid)):
-        if manifests:
-            corpus = PackedAudio(
-                manifests, config.data.root, codec.sample_rate, config.data.cache,
-                max(1, config.data.workers),
-            )  # fmt: skip
-            out.append(extract(codec, corpus, _cache_path(config, name), config.data.level_db))
+    for name in ("train", "valid") if config.data.valid else ("train",):
+        corpus = corpus_of(config, name)
+        out.append(extract(codec, corpus, _cache_path(config, name), config.data.level_db))
     return out
 
 
-def train_pseudo(config: Config, teacher: str | None = None, name: str = "pseudo") -> Path:
+def train_pseudo(
+    config: Config, teacher: str | None = None, name: str = "pseudo", resume: bool = True
+) -> Path:
     """Train or resume stage 2 on the token caches; returns the folder of the best codec.
 
     ``name`` keeps several pseudo quantizers of one teacher apart.
@@ -201,26 +240,20 @@ def train_pseudo(config: Config, teacher: str | None = None, name: str = "pseudo
         SecoustiError: the caches were made with another teacher.
     """
     torch.manual_seed(config.run.seed)
-    output = Path(config.run.output) / name
-    accelerator = make_accelerator(config.run, output)
     codec = _codec(config, teacher)
     train = TokenCache(_cache_path(config, "train"))
     if train.token_hash != codec.weight_hash:
         raise SecoustiError("the token cache is of another teacher: run the command tokens again")
     valid = TokenCache(_cache_path(config, "valid")) if config.data.valid else train
     codec.pseudo.prior.copy_(unigram(train, len(codec.pseudo.stages)))
-    stage = PseudoStage(
-        config, accelerator, codec.pseudo, train.vectors, _valid_batches(valid, config),
-        P2PSynCodec(codec.config), _guide(config, codec),
+    whole = P2PSynCodec(codec.config).eval()
+    whole.load_state_dict(codec.state_dict())
+    task = PseudoTask(
+        config, codec.pseudo, train, _valid_batches(valid, config), whole,
+        _guide(config, codec), name,
     )  # fmt: skip
-    assert stage.codec is not None
-    stage.codec.load_state_dict(codec.state_dict())
-    batches = TokenBatches(
-        train, config.pseudo.batch_size, config.pseudo.tokens, config.run.seed,
-        accelerator.process_index,
-    )  # fmt: skip
-    steps, workers = config.pseudo.optim.steps, config.data.workers
-    return fit(stage, batches, steps, config.run, accelerator, output, workers)
+    Run(task, resume).run()
+    return Path(config.run.output) / name / "best"
 
 
 def unigram(cache: TokenCache, stages: int) -> Tensor:
@@ -232,7 +265,7 @@ def unigram(cache: TokenCache, stages: int) -> Tensor:
 
 
 def _codec(config: Config, teacher: str | None) -> P2PSynCodec:
-    folder = teacher or str(Path(config.run.output) / "teacher" / "best")
+    folder = teacher or str(best_model(Path(config.run.output) / "teacher"))
     trained = Teacher.from_pretrained(folder)
     codec_config = P2PSynConfig(
         config.codec.sample_rate, trained.config.backbone, trained.config.quantizer,

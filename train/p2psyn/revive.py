@@ -12,7 +12,7 @@ from secousti.p2psyn.rvq import ResidualVQ
 class CodebookCare(nn.Module):
     """Counts which entries are used; a module, so that checkpoints hold the counts.
 
-    Arguments:
+    Args:
         every: entries unused for so many steps are replaced (0: never).
         init: the step at which every entry is drawn from the batch (-1: never).
     """

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from secousti.p2psyn.convnext import add_weight_norm
 from secousti.p2psyn.teacher import Teacher
+from train.data.crops import Crops
+from train.data.packed import PackedCorpus
+from train.engine.learner import Learner, published_weights
+from train.engine.optim import build_optimizer
+from train.engine.run import Run
+from train.engine.sound import Sample, score
+from train.engine.task import Stretch
 from train.p2psyn.config import Config
 from train.p2psyn.crops import CropBatches
 from train.p2psyn.discriminator import Discriminators
-from train.p2psyn.loop import (
-    build_optimizer,
-    fit,
-    learning_rate,
-    make_accelerator,
-    set_learning_rate,
-)
 from train.p2psyn.losses import (
     LogMelDistance,
     adversarial_loss,
@@ -27,160 +28,180 @@ from train.p2psyn.losses import (
     feature_loss,
 )
 from train.p2psyn.revive import CodebookCare
-from train.packed import PackedAudio
+from train.p2psyn.task import EXPORT, P2PSynTask, corpus_of
 
 
-class TeacherStage:
+class TeacherTask(P2PSynTask):
     """Models, optimizers and one training step of stage 1."""
 
-    objective = "mel"
+    best, model = "mel", "teacher"
+    least = frozenset({"mel", "mel_plain", "mdct"})
 
-    def __init__(self, config: Config, accelerator: Accelerator, valid: list[Tensor]) -> None:
-        self.config, self.accelerator, self.valid = config.teacher, accelerator, valid
-        teacher = Teacher(config.codec)
-        add_weight_norm(teacher.encoder, teacher.decoder)
-        self.optimizer = build_optimizer(teacher, config.teacher.optim)
-        self.teacher, self.optimizer = accelerator.prepare(teacher, self.optimizer)
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, "teacher", config.teacher.optim)
+        torch.manual_seed(self.run.seed)
+        self.training, accelerator = config.teacher, self.accelerator
+        train, valid = corpus_of(config, "train"), corpus_of(config, "valid")
+        self.corpora = [train, valid]
+        self.dataset = CropBatches(
+            train,
+            self.training.batch_size,
+            self.training.segment,
+            self.run.seed,
+            config.data.level_db,
+            accelerator.process_index,
+            accelerator.num_processes,
+        )
+        self.valid = _valid_batches(valid, config)
+        self.teacher = Teacher(config.codec)
+        add_weight_norm(self.teacher.encoder, self.teacher.decoder)
         self.mel = _mel(config).to(accelerator.device)
         quantizer = config.codec.quantizer
         self.care = CodebookCare(
             quantizer.pseudo_stages + 1,
             quantizer.codebook_size,
-            config.teacher.revive_every,
-            config.teacher.codebook_init,
+            self.training.revive_every,
+            self.training.codebook_init,
         ).to(accelerator.device)
-        accelerator.register_for_checkpointing(self.care)
-        self.discriminators: nn.Module | None = None
-        if config.teacher.adversarial_from is not None:
-            discriminators = Discriminators(
-                config.teacher.discriminator_sizes, config.teacher.discriminator_channels
-            )
-            d_optimizer = build_optimizer(discriminators, config.teacher.optim)
-            self.discriminators, self.d_optimizer = accelerator.prepare(discriminators, d_optimizer)
+        self.modules = {"codebook_care": self.care}
+        self.replaced = 0  # codebook entries, in the step before
+        self.discriminators: Discriminators | None = None
+        if self.training.adversarial_from is not None:
+            sizes, channels = (
+                self.training.discriminator_sizes, self.training.discriminator_channels,
+            )  # fmt: skip
+            self.discriminators = Discriminators(sizes, channels)
 
-    def step(self, batch: Tensor, step: int) -> dict[str, Tensor]:
-        """One update of the discriminators (once they have started), then of the codec."""
-        self.teacher.train()
-        rate = learning_rate(self.config.optim, step)
+    def open(self, stage: Stretch) -> None:
+        optim, accelerator = self.optim, self.accelerator
+        optimizer = build_optimizer(self.teacher.parameters(), optim)
+        self.learners = {
+            "teacher": Learner(accelerator, self.teacher, optimizer, optim.clip, optim.ema)
+        }
+        if self.discriminators is not None:
+            optimizer = build_optimizer(self.discriminators.parameters(), optim)
+            self.learners["discriminators"] = Learner(
+                accelerator, self.discriminators, optimizer, optim.clip
+            )
+
+    def learn(self, batches: Sequence[Crops], step: int) -> dict[str, Tensor]:
+        """The discriminators' update (once they have started) and the codec's gradient."""
+        (crops,) = batches
+        batch, learner = crops.audio[:, None], self.learner
+        learner.model.train()
         with self.accelerator.autocast():
-            spectrum, decoded, audio, quantized = self.teacher(batch)
+            spectrum, decoded, audio, quantized = learner.model(batch)
+        weights = self.training
         terms = {
-            "mdct": self.config.mdct_weight * (decoded.float() - spectrum.float()).square().mean(),
-            "mel": self.config.mel_weight * self.mel(audio, batch),
-            "codebook": self.config.codebook_weight * quantized.codebook_loss,
-            "commit": self.config.commit_weight * quantized.commit_loss,
+            "mdct": weights.mdct_weight * (decoded.float() - spectrum.float()).square().mean(),
+            "mel": weights.mel_weight * self.mel(audio, batch),
+            "codebook": weights.codebook_weight * quantized.codebook_loss,
+            "commit": weights.commit_weight * quantized.commit_loss,
         }
         figures: dict[str, Tensor] = {}
-        start = self.config.adversarial_from
-        if self.discriminators is not None and start is not None and step >= start:
-            figures["discriminator"] = self._step_discriminators(batch, audio.detach(), rate)
+        start = weights.adversarial_from
+        if self.discriminators is not None and start is not None and step > start:
+            figures["discriminator"] = self._step_discriminators(batch, audio.detach(), step)
             terms.update(self._adversarial(batch, audio))
         loss = torch.stack(list(terms.values())).sum()
-        self._update(self.optimizer, self.teacher, loss, rate)
-        replaced = self._care(batch, quantized.codes, step)
-        figures.update({name: term.detach() for name, term in terms.items()})
-        return {"loss": loss.detach(), **figures, "replaced": torch.tensor(float(replaced))}
+        learner.backward(loss)
+        self.heard = (batch, quantized.codes)
+        figures |= {"loss": loss, **terms, "replaced": loss.new_tensor(float(self.replaced))}
+        figures["gradient_norm"] = learner.gradient_norm()
+        return {name: value.detach().float() for name, value in figures.items()}
+
+    def update(self, step: int) -> None:
+        super().update(step)
+        self.replaced = self._care(*self.heard, step - 1)
 
     @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Log-mel and MDCT errors with all stages and with the plain one, and codebook usage."""
-        teacher = self.accelerator.unwrap_model(self.teacher).eval()
+    def validate(self) -> tuple[dict[str, float], list[Sample]]:
+        """Log-mel and MDCT errors with all stages and with the plain one, codebooks, sound."""
+        with self.learner.averaged() as teacher:
+            assert isinstance(teacher, Teacher)
+            return self._figures(teacher)
+
+    def _figures(self, teacher: Teacher) -> tuple[dict[str, float], list[Sample]]:
         size, stages = self.care.used.shape[1], self.care.used.shape[0]
         sums = dict.fromkeys(("mel", "mel_plain", "mdct"), 0.0)
-        used = torch.zeros(stages, size)
+        used, samples = torch.zeros(stages, size), list[Sample]()
         for audio in self.valid:
             audio = audio.to(self.accelerator.device)
             spectrum, decoded, out, quantized = teacher(audio)
             vectors, plain = teacher.quantizer.vectors(), quantized.codes[:, 0]
             only = teacher.decoder(vectors[0][plain].transpose(1, 2))[0]
             sums["mel"] += float(self.mel(out, audio))
-            sums["mel_plain"] += float(self.mel(teacher.to_audio(only), audio))
             sums["mdct"] += float((decoded - spectrum).square().mean())
+            plain_audio = teacher.to_audio(only)
+            sums["mel_plain"] += float(self.mel(plain_audio, audio))
+            samples += self._samples(audio, out, plain_audio, self.run.samples - len(samples))
             for stage, codes in enumerate(quantized.codes.transpose(0, 1).flatten(1).cpu()):
                 used[stage] += torch.bincount(codes, minlength=size)
         figures = {name: value / len(self.valid) for name, value in sums.items()}
         for stage, counts in enumerate(used):
             p = counts / counts.sum()
             figures[f"perplexity{stage}"] = float(torch.exp(-torch.xlogy(p, p).sum()))
-        return figures
+        return figures | score(samples, "original", "decoded"), samples
 
-    def export(self, folder: Path) -> None:
+    def _samples(self, audio: Tensor, decoded: Tensor, plain: Tensor, count: int) -> list[Sample]:
+        """The first ``count`` crops of a batch [B, 1, T], as they were and as they came back."""
+        kinds = {"original": audio, "decoded": decoded, "plain": plain}
+        sounds = {name: x[:, 0].float().cpu().numpy() for name, x in kinds.items()}
+        return [
+            Sample(f"crop {b}", {name: x[b] for name, x in sounds.items()}, {}, self.sample_rate)
+            for b in range(min(max(count, 0), len(audio)))
+        ]
+
+    def export(self, collected: dict[str, dict[str, Any]], folder: Path) -> None:
         """The teacher without weight normalisation."""
-        self.accelerator.unwrap_model(self.teacher).folded().save_pretrained(folder)
+        teacher = Teacher(self.settings.codec)
+        add_weight_norm(teacher.encoder, teacher.decoder)
+        teacher.load_state_dict(published_weights(collected["teacher"]))
+        teacher.folded().save_pretrained(folder / EXPORT)
 
-    def _step_discriminators(self, real: Tensor, fake: Tensor, rate: float) -> Tensor:
-        assert self.discriminators is not None
+    def _step_discriminators(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
+        learner = self.learners["discriminators"]
         with self.accelerator.autocast():
-            logits, _ = self.discriminators(torch.cat([real, fake]))
+            logits, _ = learner.model(torch.cat([real, fake]))
             pairs = [branch.chunk(2) for branch in logits]
             loss = discriminator_loss([r for r, _ in pairs], [f for _, f in pairs])
-        self._update(self.d_optimizer, self.discriminators, loss, rate)
+        learner.descend(loss, self.learning_rate(step))
         return loss.detach()
 
     def _adversarial(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        assert self.discriminators is not None
+        discriminators = self.learners["discriminators"].module.requires_grad_(False)
         with self.accelerator.autocast():
-            logits, fake_features = self.discriminators(fake)
+            logits, fake_features = discriminators(fake)
             with torch.no_grad():
-                _, real_features = self.discriminators(real)
+                _, real_features = discriminators(real)
+        discriminators.requires_grad_(True)
         return {
-            "adversarial": self.config.adversarial_weight * adversarial_loss(logits),
-            "feature": self.config.feature_weight * feature_loss(real_features, fake_features),
+            "adversarial": self.training.adversarial_weight * adversarial_loss(logits),
+            "feature": self.training.feature_weight * feature_loss(real_features, fake_features),
         }
 
-    def _update(
-        self, optimizer: torch.optim.Optimizer, model: nn.Module, loss: Tensor, rate: float
-    ) -> None:
-        set_learning_rate(optimizer, rate)
-        optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        if self.config.optim.clip is not None:
-            self.accelerator.clip_grad_norm_(model.parameters(), self.config.optim.clip)
-        optimizer.step()
-
-    def _care(self, batch: Tensor, codes: Tensor, step: int) -> int:
+    def _care(self, batch: Tensor, codes: Tensor, done: int) -> int:
+        """Count used codebook entries; how many unused ones were replaced."""
         self.care.count(codes)
-        if not self.care.due(step):
+        if not self.care.due(done):
             return 0
-        teacher = self.accelerator.unwrap_model(self.teacher)
         with torch.no_grad():
-            _, latents = teacher.analyse(batch)
-        return self.care.replace(teacher.quantizer, latents, step)
+            _, latents = self.teacher.analyse(batch)
+        return self.care.replace(self.teacher.quantizer, latents, done)
 
 
-def train_teacher(config: Config) -> Path:
+def train_teacher(config: Config, resume: bool = True) -> Path:
     """Train or resume stage 1; returns the folder of the best teacher."""
-    torch.manual_seed(config.run.seed)
-    output = Path(config.run.output) / "teacher"
-    accelerator = make_accelerator(config.run, output)
-    train, valid = _corpora(config)
-    stage = TeacherStage(config, accelerator, _valid_batches(valid, config))
-    batches = CropBatches(
-        train,
-        config.teacher.batch_size,
-        config.teacher.segment,
-        config.run.seed,
-        config.data.level_db,
-        accelerator.process_index,
-    )
-    steps, workers = config.teacher.optim.steps, config.data.workers
-    return fit(stage, batches, steps, config.run, accelerator, output, workers)
+    Run(TeacherTask(config), resume).run()
+    return Path(config.run.output) / "teacher" / "best"
 
 
-def _corpora(config: Config) -> tuple[PackedAudio, PackedAudio]:
-    data, rate = config.data, config.codec.sample_rate
-    train = PackedAudio(data.train, data.root, rate, data.cache, max(1, data.workers))
-    if not data.valid:
-        return train, train
-    return train, PackedAudio(data.valid, data.root, rate, data.cache, max(1, data.workers))
-
-
-def _valid_batches(corpus: PackedAudio, config: Config) -> list[Tensor]:
-    """``valid_items`` crops in batches of 8, always the same ones."""
+def _valid_batches(corpus: PackedCorpus, config: Config) -> list[Tensor]:
+    """``valid_items`` crops in batches of 8, always the same ones: [8, 1, T]."""
     segment = 4 * (config.teacher.segment + config.codec.backbone.coefficients)
     segment -= config.codec.backbone.coefficients
     crops = CropBatches(corpus, 8, segment, seed=1, level_db=config.data.level_db)
-    return [crops[i] for i in range(max(1, config.run.valid_items // 8))]
+    return [crops[i].audio[:, None] for i in range(max(1, config.run.valid_items // 8))]
 
 
 def _mel(config: Config) -> LogMelDistance:

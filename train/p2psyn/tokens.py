@@ -7,6 +7,7 @@ with the codes and code vectors of any residual quantizer gives a pseudo quantiz
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ from torch.utils.data import Dataset
 from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 from secousti.p2psyn.codec import P2PSynCodec
+from train.data.crops import Drawer
+from train.data.packed import PackedCorpus
 from train.p2psyn.crops import at_level
-from train.packed import PackedAudio
 
 
 class TokenCache:
@@ -80,7 +82,7 @@ def write_cache(path: Path, codes: Iterable[Tensor], vectors: Tensor, token_hash
 
 
 def extract(
-    codec: P2PSynCodec, corpus: PackedAudio, path: Path, level_db: Sequence[float] | None = None
+    codec: P2PSynCodec, corpus: PackedCorpus, path: Path, level_db: Sequence[float] | None = None
 ) -> Path:
     """Write the cache of ``corpus``; with ``level_db`` each recording at a level drawn from it."""
     rng = np.random.default_rng(0)
@@ -97,26 +99,43 @@ def extract(
     return path
 
 
-class TokenBatches(Dataset[tuple[Tensor, Tensor]]):
-    """Item ``step`` is (codes int64 [B, S, tokens], lengths int64 [B]), a function of the step."""
+@dataclass(frozen=True)
+class Tokens:
+    """Codes int64 [B, S, L] with zeros at the ends, lengths int64 [B], names of the recordings."""
+
+    codes: Tensor
+    lengths: Tensor
+    names: list[str]
+
+    def to(self, device: torch.device) -> Tokens:
+        return Tokens(self.codes.to(device), self.lengths.to(device), self.names)
+
+
+class TokenBatches(Dataset[Tokens]):
+    """Micro-batch ``position`` of process ``rank``: stretches of at most ``tokens`` tokens."""
 
     def __init__(
-        self, cache: TokenCache, batch_size: int, tokens: int, seed: int, rank: int = 0
+        self,
+        cache: TokenCache,
+        batch_size: int,
+        tokens: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        self.cache, self.batch_size, self.tokens = cache, batch_size, tokens
-        self.seed, self.rank = seed, rank
-        lengths = np.array([codes.shape[1] for codes in cache.codes], dtype=np.float64)
-        self.cumulative = np.cumsum(lengths) / lengths.sum()
+        self.cache, self.tokens = cache, tokens
+        lengths = [codes.shape[1] for codes in cache.codes]
+        self.drawer = Drawer(lengths, batch_size, seed, rank, world_size)
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng([self.seed, step, self.rank])
-        drawn = np.searchsorted(self.cumulative, rng.random(self.batch_size))
-        rows = []
-        for i in drawn.clip(max=len(self.cache) - 1):
-            codes = self.cache.codes[int(i)]
-            start = int(rng.integers(max(codes.shape[1] - self.tokens, 0) + 1))
-            rows.append(codes[:, start : start + self.tokens])
-        return padded(rows)
+    def __getitem__(self, position: int) -> Tokens:
+        drawn = self.drawer.mine(position)
+        rows = [self._cut(i, np.random.default_rng(key)) for i, key in drawn]
+        return Tokens(*padded(rows), [f"row {i} of the token cache" for i, _ in drawn])
+
+    def _cut(self, index: int, rng: np.random.Generator) -> Tensor:
+        codes = self.cache.codes[index]
+        start = int(rng.integers(max(codes.shape[1] - self.tokens, 0) + 1))
+        return codes[:, start : start + self.tokens]
 
 
 def padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train.command import run_file
+from train.engine.command import run_file
 
 
-def train(config: Path, overrides: tuple[str, ...]) -> None:
+def main(config: Path, changes: tuple[str, ...], resume: bool) -> None:
     """What the file describes, on all processes."""
     from train.vocoder.config import load
-    from train.vocoder.trainer import Trainer
+    from train.vocoder.task import train
 
-    Trainer(load(config, overrides)).run()
+    train(load(config, changes), resume)
 
 
 if __name__ == "__main__":
     run_file(
-        train, "Train the vocoder of CONFIG; a run that was stopped continues where it was saved."
+        main, "Train the vocoder of CONFIG; a run that was stopped continues where it was saved."
     )

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from secousti.config import MelConfig, from_dict
 from secousti.vocoder.config import VocoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
-from train.augment import check_range
-from train.settings import BaseOptimConfig, BaseRunConfig, read_document
+from train.data.augment import check_range
+from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document
 from train.vocoder.losses import AdversarialKind
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """``train`` and ``valid``: manifests (see ``train/packed.py``); ``root``: their audio.
+    """``train`` and ``valid``: manifests or a folder of shards; ``root``: the manifests' audio.
 
     ``frames``: mel frames spoken in a crop. ``gain_db``: crops are made louder or quieter by up
     to so much. ``speed``: range of the factor by which they are played faster, tempo and pitch
@@ -37,6 +36,7 @@ class DataConfig:
     speed: tuple[float, ...] = (1.0, 1.0)
     codec: str | None = None
     valid_utterances: int = 16
+    workers: int = 0
 
     def __post_init__(self) -> None:
         check_range("data.speed", self.speed, above=0)
@@ -46,7 +46,7 @@ class DataConfig:
 class LossConfig:
     """Weights, and when the discriminators start (a share of all steps; 1: never).
 
-    ``loudness``, ``intelligibility``: of the perceptual losses (``train/perceptual.py``).
+    ``loudness``, ``intelligibility``: of the perceptual losses (``train/codec/perceptual.py``).
     ``judged_frames``: they see a random stretch of so many frames of each crop.
     ``n_ffts``: resolutions of the spectral loss.
     """
@@ -69,11 +69,10 @@ class LossConfig:
 class OptimConfig(BaseOptimConfig):
     """Warm-up and a cosine to ``final_lr`` x ``lr``, for both sides.
 
-    ``name``: of the vocoder's optimizer; ``muon`` is ``train/muon.py``. Discriminators take AdamW.
+    ``name``: of the vocoder's optimizer. Discriminators take AdamW at ``discriminator_lr``.
     """
 
     steps: int
-    name: Literal["adamw", "muon"] = "adamw"
     lr: float = 1e-3
     discriminator_lr: float = 5e-4
     final_lr: float = 0.02
@@ -89,6 +88,7 @@ class RunConfig(BaseRunConfig):
     log_every: int = 20
     validate_every: int = 1000
     save_every: int = 500
+    best: str = "pesq"
     init: str | None = None
 
 

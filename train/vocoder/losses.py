@@ -48,7 +48,7 @@ class SpectralLoss(nn.Module):
 def pitch_loss(scores: Tensor, target: Tensor, voiced: Tensor) -> Tensor:
     """Cross-entropy to bins around the target, plus the error of the mean in octaves.
 
-    Arguments:
+    Args:
         scores: [B, T, bins]. target: log2 of Hz [B, T]. voiced: bool [B, T]; others do not count.
     """
     scores = scores.float()

@@ -13,7 +13,7 @@ SPAN = 1024  # samples one estimate looks at
 def yin(audio: Tensor, starts: range, sample_rate: int) -> tuple[Tensor, Tensor]:
     """Fundamental of the ``SPAN`` samples from each of ``starts``.
 
-    Arguments:
+    Args:
         audio: float32 [B, N]; every span lies inside.
 
     Returns:

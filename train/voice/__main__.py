@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train.command import run_file
+from train.engine.command import run_file
 
 
-def train(config: Path, overrides: tuple[str, ...]) -> None:
-    """What the file describes, in one process."""
+def main(config: Path, changes: tuple[str, ...], resume: bool) -> None:
+    """What the file describes, on all processes."""
     from train.voice.config import load
-    from train.voice.trainer import Trainer
+    from train.voice.task import train
 
-    Trainer(load(config, overrides)).run()
+    train(load(config, changes), resume)
 
 
 if __name__ == "__main__":
     run_file(
-        train,
+        main,
         "Train the listener of CONFIG, from whom codecs learn conversion (objective.listener); a "
         "run that was stopped continues where it was saved.",
     )

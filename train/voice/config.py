@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from secousti.config import MelConfig, from_dict
-from train.config import DataConfig
-from train.settings import BaseOptimConfig, read_document
+from train.codec.config import DataConfig
+from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document
 from train.voice.listener import ListenerConfig
 
 
@@ -16,7 +15,7 @@ from train.voice.listener import ListenerConfig
 class OptimConfig(BaseOptimConfig):
     """AdamW with warm-up and a cosine.
 
-    Arguments:
+    Args:
         margin, scale: of the angular margin (ArcFace, Deng et al. 2019), radians and logits.
     """
 
@@ -29,15 +28,12 @@ class OptimConfig(BaseOptimConfig):
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Where results go and how often; steps throughout. ``keep_last``: checkpoints that stay."""
+class RunConfig(BaseRunConfig):
+    """Where results go and how often; steps throughout."""
 
-    output: str
-    seed: int = 0
     validate_every: int = 250
     save_every: int = 250
-    keep_last: int = 2
-    device: Literal["auto", "cpu"] = "auto"
+    best: str = "equal_error_rate"
 
 
 @dataclass(frozen=True)

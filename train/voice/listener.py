@@ -1,8 +1,8 @@
 """Who speaks in a mel: a small network of our own, taught to tell training speakers apart.
 
-It serves training alone (``train/conversion.py``). Evaluation asks another network, Resemblyzer,
-which has never been trained against, so that a gain there is a gain in the voice and not in
-pleasing one judge.
+It serves training alone (``train/codec/conversion.py``). Evaluation asks another network,
+Resemblyzer, which has never been trained against, so that a gain there is a gain in the voice and
+not in pleasing one judge.
 """
 
 from __future__ import annotations

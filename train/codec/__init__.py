@@ -1,0 +1,1 @@
+"""Training of SecoustiCodec (Algorithm 1 of its paper)."""

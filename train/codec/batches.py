@@ -1,0 +1,163 @@
+"""Batches of a codec's training: crops, windows of the same voice, phonemes of each frame."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from secousti.text.inventory import IGNORE
+from train.codec.config import DataConfig
+from train.data.alignment import Alignments
+from train.data.augment import AS_IS, Augment, Take
+from train.data.crops import Drawer
+from train.data.packed import Corpus
+
+
+class Item(NamedTuple):
+    """One draw: utterance, position of the crop, and of the window in (maybe) another one.
+
+    Positions and lengths are samples of the utterances as ``take`` plays them.
+    """
+
+    utterance: int
+    start: int
+    length: int
+    window_utterance: int
+    window_start: int
+    window_length: int
+    gain: float
+    take: Take
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of a micro-batch; audio is float32 [B, N] and padded with zeros.
+
+    ``lengths`` and ``window_lengths`` int64 [B] are samples; ``phonemes`` int64 [B, T] is the
+    label of each mel frame or ``IGNORE``; ``names`` are for people.
+    """
+
+    audio: Tensor
+    lengths: Tensor
+    window: Tensor
+    window_lengths: Tensor
+    phonemes: Tensor
+    names: list[str]
+
+    def to(self, device: torch.device) -> Batch:
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "names"}
+        return replace(
+            self, **{name: t.to(device, non_blocking=True) for name, t in tensors.items()}
+        )
+
+    def pin_memory(self) -> Batch:
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "names"}
+        return replace(self, **{name: t.pin_memory() for name, t in tensors.items()})
+
+    def seconds(self, sample_rate: int) -> float:
+        """Encoded speech in it."""
+        return float(self.lengths.sum()) / sample_rate
+
+
+class CropDataset(Dataset[Batch]):
+    """Micro-batch ``position`` of process ``rank``; crops are whole numbers of tokens.
+
+    Args:
+        corpus, alignments: audio and phonemes.
+        config: sizes. hop: samples of a mel frame. frame_size: samples of a token.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        alignments: Alignments,
+        config: DataConfig,
+        hop: int,
+        frame_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.corpus, self.alignments, self.config = corpus, alignments, config
+        self.augment = Augment(config.augment, corpus)
+        self.hop, self.frame_size = hop, frame_size
+        tokens = max(round(config.crop_seconds * corpus.sample_rate / frame_size), 1)
+        self.crop_samples = tokens * frame_size
+        self.window_samples = int(config.window_seconds * corpus.sample_rate)
+        lengths = [row.length for row in corpus.rows]
+        sizes = (config.batch_size, seed, rank, world_size, config.pool, self.crop_samples)
+        self.drawer = Drawer(lengths, *sizes)
+        self.by_speaker: dict[str, list[int]] = defaultdict(list)
+        for i, row in enumerate(corpus.rows):
+            self.by_speaker[row.speaker].append(i)
+
+    def __getitem__(self, position: int) -> Batch:
+        items = [
+            self._place(i, np.random.default_rng(key), self.augment.draw(key))
+            for i, key in self.drawer.mine(position)
+        ]
+        return self._collate(items)
+
+    def _place(self, index: int, rng: np.random.Generator, take: Take = AS_IS) -> Item:
+        whole = take.length(self.corpus.rows[index].length)
+        spare = max(whole - self.crop_samples, 0) // self.hop
+        start = int(rng.integers(spare + 1)) * self.hop  # labels are per hop
+        length = min(whole - start, self.crop_samples)
+        window = self._window(index, start, length, rng, take)
+        gain = 10 ** (rng.uniform(-1, 1) * self.config.gain_db / 20)
+        return Item(index, start, length, *window, gain, take)
+
+    def _window(
+        self, index: int, start: int, length: int, rng: np.random.Generator, take: Take
+    ) -> tuple[int, int, int]:
+        """A window apart from the crop: the rest of the utterance, or the speaker's others.
+
+        Of a speaker heard once and too briefly, it is the utterance itself.
+        """
+        row = self.corpus.rows[index]
+        before, after = (0, start), (start + length, take.length(row.length))
+        low, high = max(before, after, key=lambda part: part[1] - part[0])
+        others = self.by_speaker[row.speaker]
+        if high - low < self.window_samples // 2:
+            if len(others) > 1:
+                step = int(rng.integers(1, len(others)))
+                index = others[(others.index(index) + step) % len(others)]
+            low, high = 0, take.length(self.corpus.rows[index].length)
+        size = min(high - low, self.window_samples)
+        return index, low + int(rng.integers(high - low - size + 1)), size
+
+    def _collate(self, items: Sequence[Item]) -> Batch:
+        tokens = -(-max(item.length for item in items) // self.frame_size)
+        longest = tokens * self.frame_size
+        widest = max(item.window_length for item in items)
+        # PyTorch's own memory: sums over numpy's depend on where it happens to begin.
+        audio = torch.zeros(len(items), longest)
+        window = torch.zeros(len(items), widest)
+        phonemes = torch.full((len(items), longest // self.hop), IGNORE)
+        for b, item in enumerate(items):
+            take = item.take
+            crop = self.augment.read(take, item.utterance, item.start, item.length)
+            audio[b, : item.length] = torch.from_numpy(crop) * item.gain
+            heard = self.augment.read(
+                take, item.window_utterance, item.window_start, item.window_length
+            )
+            window[b, : item.window_length] = torch.from_numpy(heard) * item.gain
+            row = self.corpus.rows[item.utterance]
+            first = item.start // self.hop
+            labels = self.alignments.labels(row, first, phonemes.shape[1], take.speed)
+            phonemes[b, : len(labels)] = torch.from_numpy(labels)
+        return Batch(
+            audio,
+            torch.tensor([item.length for item in items]),
+            window,
+            torch.tensor([item.window_length for item in items]),
+            phonemes,
+            [self.corpus.rows[item.utterance].audio for item in items],
+        )

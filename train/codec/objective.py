@@ -1,0 +1,299 @@
+"""The codec with its phoneme branch, and every loss of Algorithm 1 in one forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from secousti.codec import SecoustiCodec
+from secousti.errors import SecoustiError
+from secousti.semantic.contrastive import FrameContrastiveLoss
+from secousti.semantic.phoneme_encoder import PhonemeEncoder, token_labels
+from secousti.text.inventory import IGNORE
+from train.codec.batches import Batch
+from train.codec.config import ObjectiveConfig
+from train.codec.conversion import Conversion, in_other_voices
+from train.codec.losses import (
+    kl_to_standard_normal,
+    kl_with_margin,
+    masked_mean,
+    masked_mse,
+    sample_normal,
+)
+from train.codec.mel_judge import MelJudge
+from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss
+from train.codec.warp import VoiceWarp
+from train.voice.listener import load_listener
+
+OWN = ("text", "judge")  # what trains beside the codec
+
+
+class TextBranch(nn.Module):
+    """What ties S to the phonemes: phoneme encoder and contrastive loss, or a classifier."""
+
+    def __init__(self, codec: SecoustiCodec, config: ObjectiveConfig) -> None:
+        super().__init__()
+        transformer, ratio = codec.config.transformer, codec.frames_per_token
+        self.ratio = ratio
+        self.kind = config.text_loss
+        if self.kind == "contrastive":
+            self.phoneme_encoder = PhonemeEncoder(
+                config.phoneme_encoder, transformer, ratio, transformer.d_model
+            )
+            self.contrastive = FrameContrastiveLoss(
+                config.temperature, config.max_scale, config.tile, config.gather
+            )
+        else:
+            self.classifier = nn.Linear(transformer.d_model, config.phoneme_encoder.num_symbols)
+
+    def forward(self, semantic: Tensor, phonemes: Tensor, mask: Tensor) -> Tensor:
+        """S [B, D, L], phonemes int64 [B, T] at the mel rate, mask bool [B, L] -> loss."""
+        labels = token_labels(phonemes, self.ratio)  # [B, L]
+        mask = mask & (labels != IGNORE)
+        s = semantic.transpose(1, 2)
+        if self.kind == "contrastive":
+            return self.contrastive(s, self.phoneme_encoder(phonemes), mask)
+        # Without text there is nothing to classify: a sum over no frames, not 0 / 0.
+        total = F.cross_entropy(self.classifier(s)[mask].float(), labels[mask], reduction="sum")
+        return total / mask.sum().clamp(min=1)
+
+    def phonemes(self, ids: Tensor) -> Tensor | None:
+        """P [B, L, D] of phonemes int64 [B, T], where there is a phoneme encoder."""
+        return self.phoneme_encoder(ids) if self.kind == "contrastive" else None
+
+
+@dataclass
+class Semantics:
+    """The token path of one batch: S [B, D, L], G [B, D], A_hat, int64 [B, L], and its losses."""
+
+    vectors: Tensor
+    voice: Tensor
+    a_hat: Tensor
+    indices: Tensor
+    kl_semantic: Tensor
+    kl_para: Tensor
+    commitment: Tensor
+
+
+@dataclass
+class Inspection:
+    """What validation looks at: mels [B, n_mels, T] of both paths, A and S [B, D, L], P.
+
+    ``labels`` int64 [B, L] is the phoneme of each token; ``phonemes`` P [B, L, D], or None when
+    no phoneme encoder is trained.
+    """
+
+    mel: Tensor
+    mel_mask: Tensor
+    mask: Tensor
+    acoustic: Tensor
+    mel_from_acoustic: Tensor
+    mel_from_tokens: Tensor
+    semantics: Semantics
+    phonemes: Tensor | None
+    labels: Tensor
+
+
+class Objective(nn.Module):
+    """Batch and loss weights in, losses out. ``codec`` and ``text`` hold all that trains."""
+
+    def __init__(self, codec: SecoustiCodec, config: ObjectiveConfig) -> None:
+        super().__init__()
+        self.codec = codec
+        self.config = config
+        self.text = TextBranch(codec, config)
+        self.loudness = LoudnessLoss(codec.config.mel)
+        self.intelligibility = IntelligibilityLoss(codec.config.mel)
+        self.judge = MelJudge(config.judge) if config.judge is not None else None
+        self.conversion = None
+        if config.listener is not None:
+            self.conversion = Conversion(codec, load_listener(config.listener))
+        if config.warp_share > 0 and codec.config.pitch is not None:
+            raise SecoustiError("objective.warp_share needs a codec that does not hear the pitch")
+        self.warp = VoiceWarp(codec.config.mel, config.warp_share, config.warp)
+
+    def forward(
+        self, batch: Batch, weights: dict[str, float] | None
+    ) -> dict[str, Tensor] | Inspection:
+        """Losses for training, or with ``weights=None`` everything validation looks at.
+
+        One entrance, because the wrappers of distributed training only see ``forward``.
+        """
+        return self.inspect(batch) if weights is None else self.losses(batch, weights)
+
+    def inspect(self, batch: Batch) -> Inspection:
+        """Both paths and both representations of a batch."""
+        codec = self.codec
+        heard, mel_mask, mask = self.features(batch)
+        mel = self._mel(heard)
+        z, _ = codec.encoder(heard)
+        acoustic, _ = codec.acoustic_projection(z)
+        semantics = self.semantics(z, batch, mask)
+        return Inspection(
+            mel=mel,
+            mel_mask=mel_mask,
+            mask=mask,
+            acoustic=acoustic,
+            mel_from_acoustic=codec.decoder(acoustic)[0],
+            mel_from_tokens=codec.decoder(semantics.a_hat)[0],
+            semantics=semantics,
+            phonemes=self.text.phonemes(batch.phonemes),
+            labels=token_labels(batch.phonemes, self.text.ratio),
+        )
+
+    def losses(self, batch: Batch, weights: dict[str, float]) -> dict[str, Tensor]:
+        """The losses that ``weights`` names, unweighted, and ``loss``, their weighted sum."""
+        codec = self.codec
+        heard, mel_mask, mask = self.features(batch)
+        mel = self._mel(heard)
+        tokens_train = bool(weights.keys() - {"mel"})
+        heard, own_voice = self._in_other_voices(heard, tokens_train)
+        z, _ = codec.encoder(heard)
+        acoustic, _ = codec.acoustic_projection(z)
+        losses: dict[str, Tensor] = {}
+        if "mel" in weights:
+            decoded = codec.decoder(acoustic)[0]
+            losses["mel"] = masked_mse(decoded, mel, mel_mask & own_voice)
+        if tokens_train:
+            semantics = self.semantics(z, batch, mask)
+            target = acoustic.detach()
+            losses["acoustic"] = masked_mse(semantics.a_hat, target, mask & own_voice)
+            losses |= self._stage_two(semantics, mel, mel_mask, weights)
+            if "contrastive" in weights:
+                losses["contrastive"] = self.text(semantics.vectors, batch.phonemes, mask)
+        losses = {name: value for name, value in losses.items() if name in weights}
+        losses["loss"] = sum(
+            (weights[name] * value for name, value in losses.items()), mel.new_zeros(())
+        )
+        return losses
+
+    def features(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """What the encoder hears and what is no padding: bool [B, T] frames, [B, L] tokens.
+
+        It hears the log-mel [B, n_mels, T], and below it the pitch where the codec has one.
+        """
+        codec = self.codec
+        with torch.no_grad(), torch.autocast(batch.audio.device.type, enabled=False):
+            heard = codec.mel(batch.audio, codec.frames_per_token)
+        frames = torch.arange(heard.shape[-1], device=heard.device) * codec.hop_length
+        mel_mask = frames < batch.lengths[:, None]
+        return heard, mel_mask, mel_mask[:, :: codec.frames_per_token]
+
+    def _in_other_voices(self, heard: Tensor, tokens_train: bool) -> tuple[Tensor, Tensor]:
+        """What the encoder hears of each item, and bool [B, 1]: whether in its own voice.
+
+        A of another voice has no recording to be compared with.
+        """
+        if self.warp.share == 0 or not tokens_train:
+            return heard, torch.ones(len(heard), 1, dtype=torch.bool, device=heard.device)
+        factors, warped = self.warp.draw(len(heard))
+        return self.warp(heard, factors), ~warped[:, None]
+
+    def _mel(self, heard: Tensor) -> Tensor:
+        """The mel alone: what the decoder aims at and G is heard in."""
+        return heard[:, : self.codec.config.mel.n_mels]
+
+    def semantics(self, z: Tensor, batch: Batch, mask: Tensor) -> Semantics:
+        """Equations 1, 2 and 4: tokens and paralinguistic vector to the prediction of A."""
+        codec, config = self.codec, self.config
+        variational = codec.config.quantizer.variational
+        mu, logvar = codec.semantic_projection.distribution(z)
+        sampled = sample_normal(mu, logvar) if variational and self._samples() else mu
+        quantized = codec.quantizer(sampled)
+        g_mu, g_logvar = self._paralinguistic(batch)
+        g = sample_normal(g_mu, g_logvar) if self._samples() else g_mu
+        a_hat, _ = codec.connector(codec.connector.fuse(quantized.vectors, g))
+        kl = kl_to_standard_normal(mu, logvar, config.reduction, dim=1)  # [B, L]
+        g_kl = kl_to_standard_normal(g_mu, g_logvar, config.reduction, dim=1)  # [B]
+        zero = mu.new_zeros(())
+        return Semantics(
+            quantized.vectors,
+            g,
+            a_hat,
+            quantized.indices,
+            kl_with_margin(masked_mean(kl, mask), config.margin) if variational else zero,
+            kl_with_margin(g_kl.mean(), config.margin),
+            zero + quantized.loss,
+        )
+
+    def _samples(self) -> bool:
+        return self.training and self.config.sample
+
+    def _paralinguistic(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of G, both [B, D]."""
+        codec = self.codec
+        with torch.no_grad(), torch.autocast(batch.window.device.type, enabled=False):
+            mel = self._mel(codec.mel(batch.window))
+        frames = -(-batch.window_lengths // codec.hop_length)
+        hidden = codec.paralinguistic(mel, frames.clamp(max=mel.shape[-1]))
+        return codec.paralinguistic.project(hidden), codec.paralinguistic.logvar(hidden)
+
+    def _stage_two(
+        self,
+        semantics: Semantics,
+        mel: Tensor,
+        mel_mask: Tensor,
+        weights: dict[str, float],
+    ) -> dict[str, Tensor]:
+        losses = {
+            "kl_semantic": semantics.kl_semantic,
+            "kl_para": semantics.kl_para,
+            "commitment": semantics.commitment,
+        }
+        converted = None
+        if "conversion" in weights and len(mel) > 1:
+            converted, words, voices = in_other_voices(
+                self.codec, semantics.vectors, semantics.voice
+            )
+            losses |= self._converted_losses(converted, mel, mel_mask, words, voices)
+        if weights.keys() & {"token_mel", "loudness", "intelligibility", "judge"}:
+            decoded = self.codec.decoder(semantics.a_hat)[0]
+            losses |= self._decoded_losses(decoded, converted, mel, mel_mask, weights)
+        return losses
+
+    def _converted_losses(
+        self, converted: Tensor, mel: Tensor, mask: Tensor, words: slice, voices: slice
+    ) -> dict[str, Tensor]:
+        """Whether it is the right voice, and whether it says the same."""
+        assert self.conversion is not None
+        return {
+            "conversion": self.conversion(converted, mask[words], mel[voices], mask[voices]),
+            "conversion_words": self.intelligibility(converted, mel[words], mask[words]),
+        }
+
+    def _decoded_losses(
+        self,
+        decoded: Tensor,
+        converted: Tensor | None,
+        mel: Tensor,
+        mask: Tensor,
+        weights: dict[str, float],
+    ) -> dict[str, Tensor]:
+        """What the mel decoded from tokens is judged by: [B, n_mels, T] against the recording's."""
+        errors: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+            "token_mel": masked_mse,
+            "loudness": self.loudness,
+            "intelligibility": self.intelligibility,
+        }
+        losses = {name: f(decoded, mel, mask) for name, f in errors.items() if name in weights}
+        if "judge" in weights:
+            assert self.judge is not None
+            losses |= self.judge.losses(decoded, mel, mask, converted)
+        return losses
+
+    def part(self, name: str) -> nn.Module:
+        """The module called ``text`` or ``judge``, or a (dotted) part of the codec."""
+        return self.get_submodule(name if name in OWN else f"codec.{name}")
+
+
+def trainable_names(
+    objective: Objective, trains: frozenset[str], freeze: tuple[str, ...]
+) -> set[str]:
+    """Names of the parameters that train when the parts ``trains`` do, without ``freeze``."""
+    wanted = {id(p) for name in trains for p in objective.part(name).parameters()}
+    wanted -= {id(p) for name in freeze for p in objective.part(name).parameters()}
+    return {name for name, p in objective.named_parameters() if id(p) in wanted}

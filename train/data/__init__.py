@@ -1,0 +1,1 @@
+"""What every training reads: corpora decoded once, crops, labels, augmentation."""

@@ -1,0 +1,1 @@
+"""What every training is made of: the loop, checkpoints, optimizers, trackers."""

@@ -1,0 +1,1 @@
+"""What is done with runs: packing, averaging, pictures, reports."""
