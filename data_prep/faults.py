@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from secousti.paths import readable
+
 # kind -> (what it means, whether the utterance is left out)
 KINDS: dict[str, tuple[str, bool]] = {
     "bad manifest line": ("not JSON, not UTF-8, or a field is missing or wrong", True),
@@ -22,6 +24,7 @@ KINDS: dict[str, tuple[str, bool]] = {
     ),
     "missing transcript": ("kept without text: trains all but the contrastive loss", False),
     "transcript not UTF-8": ("kept without text; convert the file, e.g. with iconv", False),
+    "unknown language": ("kept without phonemes: trains all but the contrastive loss", False),
     "unknown characters": ("kept; each run of them is one <unk> among the phonemes", False),
     "bad alignment": ("kept without alignment: labels outside the inventory or times amiss", False),
     "speaker in both splits": ("as the given validation manifest wants it", False),
@@ -35,6 +38,11 @@ class Fault:
     kind: str
     name: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """File names that are not UTF-8 become text that can be written anywhere."""
+        object.__setattr__(self, "name", readable(self.name))
+        object.__setattr__(self, "reason", readable(self.reason))
 
     @property
     def dropped(self) -> bool:

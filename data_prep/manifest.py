@@ -6,7 +6,6 @@ and keys that secousti does not know are carried along untouched. Times are seco
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -14,11 +13,23 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from data_prep.files import open_binary
+from data_prep.languages import language_of
 from secousti.errors import SecoustiError
+from secousti.manifest import (
+    END_KEYS,
+    NEMO,
+    START_KEYS,
+    Piece,
+    audio_of,
+    default_id,
+    parse_line,
+    piece_of,
+    read_lines,
+    to_line,
+)
+from secousti.paths import readable
 
 Interval = tuple[float, float, str]  # start, end, label
-LANGUAGES = ("en", "zh", "mixed")
 _TOLERANCE = 0.05  # seconds by which an aligner may overshoot the end of the audio
 
 
@@ -27,6 +38,8 @@ class Row:
     """One utterance.
 
     ``audio`` is a path, relative to the manifest's folder or absolute, or a URL that fsspec opens.
+    With an ``offset`` the utterance is the piece of it that begins there and lasts ``duration``
+    seconds; ``start`` with ``end``, and NeMo's ``audio_filepath``, are read as that.
     ``phones`` and ``words`` are an alignment; ``pronunciation`` is a canonical phoneme sequence
     without times (a manifest may also give it as a string under ``phones``). ``confidence`` is
     the aligner's, in [0, 1]. ``id`` defaults to the audio path without its suffix.
@@ -36,6 +49,7 @@ class Row:
     speaker: str
     language: str
     duration: float
+    offset: float | None = None
     text: str | None = None
     phones: list[Interval] | None = None
     words: list[Interval] | None = None
@@ -51,8 +65,9 @@ class Row:
         for name in ("audio", "speaker", "language"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise SecoustiError(f"'{name}' must be a text that is not empty")
-        if self.language not in LANGUAGES:
-            raise SecoustiError(f"'language' is {self.language!r}; it must be en, zh or mixed")
+        self.language = language_of(self.language)
+        if self.offset is not None:
+            self.offset = _number("offset", self.offset, low=0.0)
         self.duration = _number("duration", self.duration, low=0.0)
         for name in ("text", "pronunciation"):
             if not isinstance(getattr(self, name), str | None):
@@ -61,7 +76,9 @@ class Row:
             self.confidence = _number("confidence", self.confidence, low=0.0, high=1.0)
         self.phones = _intervals("phones", self.phones, self.duration)
         self.words = _intervals("words", self.words, self.duration)
-        self.id = self.id or os.path.splitext(self.audio)[0]
+        if not isinstance(self.id, str | int) or isinstance(self.id, bool):
+            raise SecoustiError(f"'id' must be a text or a whole number, not {self.id!r}")
+        self.id = readable(str(self.id or default_id(self.audio, self.piece)))
 
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> Row:
@@ -70,9 +87,8 @@ class Row:
         Raises:
             SecoustiError: a needed key is missing or a value is wrong; the message names it.
         """
-        if not isinstance(entry, dict):
-            raise SecoustiError("a line must be a JSON object")
         values = {key: value for key, value in entry.items() if value is not None}
+        _take_piece(values)
         for name in ("audio", "speaker", "language", "duration"):
             if name not in values:
                 raise SecoustiError(f"'{name}' is missing")
@@ -85,9 +101,14 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the row, without what is absent; ``from_dict`` gives the row back."""
         entry = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "extra"}
-        if self.id == os.path.splitext(self.audio)[0]:
+        if self.id == readable(default_id(self.audio, self.piece)):
             entry["id"] = None
         return {k: v for k, v in entry.items() if v is not None and v != ""} | self.extra
+
+    @property
+    def piece(self) -> Piece:
+        """The part of the recording that the row is about."""
+        return Piece() if self.offset is None else Piece(self.offset, self.duration)
 
     def audio_path(self, root: str | os.PathLike[str]) -> str:
         """Where the audio lies, with ``root`` (the manifest's folder) before a relative path."""
@@ -110,23 +131,15 @@ def read_manifest(
     Raises:
         SecoustiError: the file cannot be read, or a line is bad and ``on_fault`` is None.
     """
-    try:
-        with open_binary(path) as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    row = Row.from_dict(_json_object(line))
-                except SecoustiError as error:
-                    if on_fault is None:
-                        raise SecoustiError(f"{path}, line {number}: {error}") from None
-                    on_fault(number, str(error))
-                    continue
-                yield row
-    except OSError as error:
-        raise SecoustiError(
-            f"the manifest {path} cannot be read: {error.strerror or error}"
-        ) from None
+    for number, line in read_lines(path):
+        try:
+            row = Row.from_dict(parse_line(line))
+        except SecoustiError as error:
+            if on_fault is None:
+                raise SecoustiError(f"{path}, line {number}: {error}") from None
+            on_fault(number, str(error))
+            continue
+        yield row
 
 
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> int:
@@ -142,7 +155,7 @@ def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> int:
     try:
         with temporary.open("w", encoding="utf-8") as file:
             for row in rows:
-                file.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+                file.write(to_line(row.to_dict()))
                 count += 1
             file.flush()
             os.fsync(file.fileno())
@@ -152,13 +165,24 @@ def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> int:
     return count
 
 
-def _json_object(line: bytes) -> dict[str, Any]:
-    try:
-        return json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise SecoustiError("not UTF-8; convert the manifest, e.g. with iconv") from None
-    except json.JSONDecodeError as error:
-        raise SecoustiError(f"not JSON ({error.msg})") from None
+def _take_piece(values: dict[str, Any]) -> None:
+    """Names of others for the recording and the piece of it -> ``audio``, ``offset``, ``duration``.
+
+    Raises:
+        SecoustiError: no recording, or times that contradict each other.
+    """
+    audio = audio_of(values) if "audio" in values or NEMO in values else None
+    pieces = [key for key in (*START_KEYS, *END_KEYS) if key in values]
+    if audio is None or (NEMO not in values and not pieces):
+        return
+    piece = piece_of(values)
+    for key in (NEMO, *pieces):
+        values.pop(key, None)
+    values["audio"] = audio
+    if piece.whole is None:
+        values["offset"] = piece.start
+        if piece.seconds is not None:
+            values["duration"] = piece.seconds
 
 
 def _number(name: str, value: object, low: float, high: float = math.inf) -> float:

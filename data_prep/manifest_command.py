@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import soundfile
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -17,7 +16,9 @@ from data_prep.corpora.source import KINDS, Source, find_sources
 from data_prep.faults import KINDS as FAULTS
 from data_prep.faults import Fault, OnFault
 from data_prep.manifest import Row, write_manifest
+from secousti.audio.io import duration_of
 from secousti.errors import SecoustiError
+from secousti.manifest import is_url
 
 
 def manifest(
@@ -46,12 +47,16 @@ def manifest(
 
 
 def _rows(sources: list[Source], on_fault: OnFault) -> Iterator[Row]:
-    for source in sources:
-        for row in source.rows(on_fault):
-            row.audio = row.audio if "://" in row.audio else os.path.abspath(row.audio)
-            try:
-                row.duration = row.duration or soundfile.info(row.audio).duration
-            except (soundfile.LibsndfileError, OSError) as error:
-                on_fault(Fault("unreadable audio", row.id, str(error)))
-                continue
-            yield row
+    names: set[str] = set()
+    for row in (row for source in sources for row in source.rows(on_fault)):
+        row.audio = row.audio if is_url(row.audio) else os.path.abspath(row.audio)
+        if row.id in names:
+            on_fault(Fault("duplicate id", row.id, f"again at {row.audio}"))
+            continue
+        names.add(row.id)
+        try:
+            row.duration = row.duration or duration_of(row.audio)
+        except Exception as error:  # whatever a decoder raises is this recording's fault
+            on_fault(Fault("unreadable audio", row.id, str(error) or type(error).__name__))
+            continue
+        yield row

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from data_prep.faults import KINDS, Fault
 from data_prep.shard import HISTOGRAM_STEP, Statistics
 from secousti.atomic import replacing
 from secousti.errors import require
+from secousti.manifest import to_line
 
 _NAMES_SHOWN = 5
 Line = tuple[str, str, str, int, float, int, int, int]
@@ -64,7 +64,7 @@ class Summary:
         if len(self.fault_names[fault.kind]) < _NAMES_SHOWN:
             self.fault_names[fault.kind].append(f"{fault.name} ({fault.reason})")
         entry = {"kind": fault.kind, "name": fault.name, "reason": fault.reason}
-        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self._file.write(to_line(entry))
 
     def add_shard(self, statistics: Statistics) -> None:
         """Add what one shard holds."""

@@ -22,12 +22,13 @@ import numpy as np
 
 from data_prep.audio import AudioFault, Limits, encode, load_checked
 from data_prep.faults import Fault
+from data_prep.languages import has_phonemes
 from data_prep.manifest import Row
 from data_prep.phonemes import phonemes_of
 from secousti.atomic import replacing
 from secousti.errors import SecoustiError, require
 from secousti.text.inventory import NUM_SYMBOLS, canonical
-from secousti.text.phonemizer import Phonemizer
+from secousti.text.phonemizer import Phonemes, Phonemizer
 from secousti.version import __version__
 
 HISTOGRAM_STEP = 0.25  # seconds
@@ -158,7 +159,7 @@ def _samples(row: Row, settings: Settings) -> tuple[np.ndarray, int]:
     rate = settings.sample_rate
     if settings.audio_format == "opus":
         rate = next((r for r in (8000, 12000, 16000, 24000) if r >= rate), 48000)
-    return load_checked(row.audio, rate, settings.limits), rate
+    return load_checked(row.audio, rate, settings.limits, row.piece), rate
 
 
 def _cut(row: Row, length: int, rate: int, settings: Settings, statistics: Statistics) -> Any:
@@ -222,7 +223,11 @@ def _alignment(row: Row, statistics: Statistics) -> dict[str, list[Any]] | None:
 
 
 def _custom(row: Row, settings: Settings, statistics: Statistics) -> dict[str, Any]:
-    phonemes = phonemes_of(row, _phonemizer(settings.tagger))
+    phonemes = Phonemes(language=row.language)
+    if has_phonemes(row.language):
+        phonemes = phonemes_of(row, _phonemizer(settings.tagger))
+    else:
+        _note(statistics, Fault("unknown language", row.id, row.language))
     if phonemes.unknown:
         reason = " ".join(dict.fromkeys(phonemes.unknown))
         _note(statistics, Fault("unknown characters", row.id, reason))

@@ -270,6 +270,17 @@ def piece_of(fields: Mapping[str, Any]) -> Piece:
     return Piece(begin, end - begin, None, channel)
 
 
+def to_line(fields: Mapping[str, Any]) -> str:
+    """The line of a JSON object, with its end; file names that are not UTF-8 come back as they
+    are when it is read."""
+    line = json.dumps(fields, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(fields)
+    return line + "\n"
+
+
 def is_url(location: str) -> bool:
     """Whether it names a protocol."""
     return "://" in location

@@ -76,7 +76,7 @@ class Utterance:
         """float32 ``[N]`` at 16 kHz."""
         if self.given_audio is not None:
             return self.given_audio
-        return _at_16_khz(*load_audio(self.row.audio_path(self.root)))
+        return _at_16_khz(*load_audio(self.row.audio_path(self.root), self.row.piece))
 
     @cached_property
     def words(self) -> Sequence[Word]:

@@ -6,9 +6,10 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +19,10 @@ from rich.progress import Progress
 
 from data_prep.alignment.base import Aligner, Utterance
 from data_prep.alignment.sources import Source, open_source
+from data_prep.alignment.textgrid import TextGridAligner
 from data_prep.manifest import Row, read_manifest
 from secousti.errors import SecoustiError
+from secousti.manifest import Places, is_url, to_line
 
 FAULT = "_fault"  # why a row was not aligned; in the unfinished file only
 
@@ -32,6 +35,20 @@ class Options:
     model: str | None
     textgrids: str | None
     min_confidence: float
+    shared: tuple[str, ...] = ()  # TextGrids that several rows would take
+
+    def open(self) -> Aligner:
+        """The aligner.
+
+        Raises:
+            SecoustiError: it cannot be opened.
+        """
+        return open_source(
+            self.source,
+            model=_path(self.model),
+            textgrids=_path(self.textgrids),
+            shared=frozenset(self.shared),
+        )
 
 
 @dataclass
@@ -75,8 +92,10 @@ def align_manifest(manifest: Path, output: Path, options: Options, workers: int 
         SecoustiError: the manifest cannot be read or the source cannot be opened.
     """
     faults: Counter[str] = Counter()
-    rows = list(read_manifest(manifest, on_fault=lambda *_: faults.update(["a faulty line"])))
-    open_source(options.source, model=_path(options.model), textgrids=_path(options.textgrids))
+    rows = list(_rows(manifest, faults))
+    opened = options.open()
+    if isinstance(opened, TextGridAligner):
+        options = replace(options, shared=_shared(opened, rows, manifest.resolve().parent))
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(f".{output.name}.{_fingerprint(rows, options)}.part")
     done = _finished_lines(part)
@@ -85,11 +104,29 @@ def align_manifest(manifest: Path, output: Path, options: Options, workers: int 
         for entry in progress.track(
             results, total=len(rows), completed=done, description="aligning"
         ):
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            file.write(to_line(entry))
             file.flush()
     report = _finish(part, output)
     report.faults.update(faults)
     return report
+
+
+def _rows(manifest: Path, faults: Counter[str]) -> Iterator[Row]:
+    places = Places(str(manifest))
+    for row in read_manifest(manifest, on_fault=lambda *_: faults.update(["a faulty line"])):
+        found = places.locate(row.audio)
+        if found != row.audio_path(manifest.parent):  # where earlier versions looked
+            row.audio = os.path.abspath(found)
+        yield row
+
+
+def _shared(aligner: TextGridAligner, rows: list[Row], root: Path) -> tuple[str, ...]:
+    """TextGrids that more than one recording would take."""
+    takers: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        with suppress(SecoustiError):
+            takers[str(aligner.find(Utterance(row, root)))].add(row.audio)
+    return tuple(sorted(path for path, audio in takers.items() if len(audio) > 1))
 
 
 def show(report: Report, output: Path) -> None:
@@ -108,18 +145,16 @@ def _open_worker(options: Options) -> None:
     import torch
 
     torch.set_num_threads(1)
-    _aligner[:] = [
-        open_source(options.source, model=_path(options.model), textgrids=_path(options.textgrids))
-    ]
+    _aligner[:] = [options.open()]
 
 
 def _align_one(task: tuple[Row, Path, float]) -> dict[str, Any]:
     row, root, min_confidence = task
     try:
         found = _aligner[0].align(Utterance(row, root))
-    except SecoustiError as error:
+    except Exception as error:  # one recording's, whatever it is
         # Without the file's own name, so that equal reasons count together.
-        reason = str(error).replace(row.audio_path(root), "the audio")
+        reason = (str(error) or type(error).__name__).replace(row.audio_path(root), "the audio")
         return _without_times(row) | {FAULT: reason}
     confidence = found.confidence
     if confidence is not None:
@@ -135,23 +170,23 @@ def _results(
 ) -> Iterator[dict[str, Any]]:
     """Finished entries in the order of the rows."""
     root = manifest.resolve().parent
-    moved = root != output.resolve().parent
+    folder = output.resolve().parent
     tasks = ((row, root, options.min_confidence) for row in rows)
     if workers == 1:
         _open_worker(options)
-        yield from (_placed(_align_one(task), root, moved) for task in tasks)
+        yield from (_placed(_align_one(task), root, folder) for task in tasks)
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, _open_worker, (options,)) as pool:
         for entry in pool.imap(_align_one, tasks, chunksize=8):
-            yield _placed(entry, root, moved)
+            yield _placed(entry, root, folder)
 
 
-def _placed(entry: dict[str, Any], root: Path, moved: bool) -> dict[str, Any]:
+def _placed(entry: dict[str, Any], root: Path, folder: Path) -> dict[str, Any]:
     """With an audio path that is right from the folder of the new manifest."""
-    if moved and "://" not in entry["audio"] and not os.path.isabs(entry["audio"]):
-        entry["id"] = entry.get("id", os.path.splitext(entry["audio"])[0])
-        entry["audio"] = str(root / entry["audio"])
+    if folder != root and not is_url(entry["audio"]) and not os.path.isabs(entry["audio"]):
+        entry["id"] = entry.get("id") or Row.from_dict(entry).id
+        entry["audio"] = os.path.relpath(root / entry["audio"], folder)
     return entry
 
 
@@ -184,7 +219,7 @@ def _finish(part: Path, output: Path) -> Report:
             if reason is not None:
                 report.faults[reason] += 1
                 report.examples.setdefault(reason, entry["audio"])
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            file.write(to_line(entry))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,13 +15,18 @@ Source = Literal["auto", "builtin", "combined", "pocketsphinx", "textgrid", "own
 
 
 def open_source(
-    source: str, *, model: Path | None = None, textgrids: Path | None = None
+    source: str,
+    *,
+    model: Path | None = None,
+    textgrids: Path | None = None,
+    shared: Collection[str] = (),
 ) -> Aligner:
     """The aligner called ``source``.
 
     Arguments:
         model: folder of a built-in model; None takes the one in the repository.
         textgrids: folder of TextGrids; None looks beside the audio.
+        shared: TextGrids that several rows would take.
 
     Raises:
         SecoustiError: no such source, or it cannot be opened.
@@ -34,7 +40,7 @@ def open_source(
     if source == "textgrid":
         from data_prep.alignment.textgrid import TextGridAligner
 
-        return TextGridAligner(textgrids)
+        return TextGridAligner(textgrids, shared)
     if source == "own":
         from data_prep.alignment.own import OwnAligner
 

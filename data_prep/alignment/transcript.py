@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from data_prep.languages import has_phonemes
 from data_prep.manifest import Row
 from secousti.errors import SecoustiError
 from secousti.text.english.lexicon import Lexicon
@@ -30,6 +31,8 @@ def words_of_row(row: Row) -> list[Word]:
     Raises:
         SecoustiError: the row has neither, or a phoneme is not in the inventory.
     """
+    if not has_phonemes(row.language):
+        raise SecoustiError(f"its language {row.language!r} has no phonemes in the inventory")
     if row.pronunciation:
         return words_of_pronunciation(row.pronunciation, row.text, row.language)
     if row.text and row.text.strip():

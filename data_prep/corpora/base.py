@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data_prep.faults import Fault, OnFault
 from data_prep.manifest import Row
 from secousti.audio.io import AUDIO_SUFFIXES
-from secousti.text.mandarin.g2p import is_han
+from secousti.paths import walk_files
 
 Reader = Callable[[Path, OnFault], Iterator[Row]]
-
-
-def walk_files(root: Path) -> Iterator[Path]:
-    """Every file below ``root`` in sorted order, without holding the list of a whole corpus.
-
-    Hidden files are skipped (LibriTTS ships ``._*`` leftovers).
-    """
-    for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(folder) / name
 
 
 def audio_files(root: Path) -> Iterator[Path]:
@@ -58,10 +45,3 @@ def read_lines(path: Path, on_fault: OnFault) -> Iterator[str]:
                 continue
             if text.strip():
                 yield text
-
-
-def guess_language(text: str | None, default: str = "en") -> str:
-    """``"zh"`` for a text with Han characters, ``"en"`` for another, ``default`` without one."""
-    if text is None:
-        return default
-    return "zh" if any(map(is_han, text)) else "en"

@@ -10,19 +10,16 @@ The speaker is the table's, or the folder that the recording lies in.
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.corpora.base import audio_files, guess_language, read_lines, read_transcript
+from data_prep.corpora.base import audio_files, read_transcript
 from data_prep.faults import Fault, OnFault
-from data_prep.manifest import LANGUAGES, Row
-
-_FILE = ("audio", "file", "path", "file_name", "filename", "wav", "id", "name")
-_TEXT = ("text", "transcript", "transcription", "sentence", "normalized_text")
-_SPEAKER = ("speaker", "speaker_id", "client_id", "spk")
-_LANGUAGE = ("language", "lang", "locale")
+from data_prep.languages import guess_language, language_of
+from data_prep.manifest import Row
+from secousti.errors import SecoustiError
+from secousti.manifest import END_KEYS, START_KEYS, parse_line, read_lines
+from secousti.tables import FILE, LANGUAGE, SPEAKER, TEXT, first_of, read_table
 
 
 def read_folder(root: Path, on_fault: OnFault) -> Iterator[Row]:
@@ -34,7 +31,7 @@ def read_folder(root: Path, on_fault: OnFault) -> Iterator[Row]:
         entry = next((table.pop(key) for key in keys if key in table), None)
         name = f"{root.name}-{relative.with_suffix('').as_posix()}"
         text = _text(path, entry, name, on_fault)
-        speaker = _first(entry or {}, _SPEAKER) or relative.parent.name or root.name
+        speaker = first_of(entry or {}, SPEAKER) or relative.parent.name or root.name
         yield Row(
             audio=str(path),
             speaker=f"{root.name}_{speaker}",
@@ -49,7 +46,7 @@ def read_folder(root: Path, on_fault: OnFault) -> Iterator[Row]:
 
 
 def _text(path: Path, entry: dict[str, str] | None, name: str, on_fault: OnFault) -> str | None:
-    if entry is not None and (text := _first(entry, _TEXT)):
+    if entry is not None and (text := first_of(entry, TEXT)):
         return text
     for suffix in (".txt", ".lab"):
         if path.with_suffix(suffix).is_file():
@@ -59,36 +56,44 @@ def _text(path: Path, entry: dict[str, str] | None, name: str, on_fault: OnFault
 
 
 def _language(entry: dict[str, str], text: str | None) -> str:
-    given = _first(entry, _LANGUAGE).lower().replace("cmn", "zh").partition("-")[0]
-    return given if given in LANGUAGES else guess_language(text)
-
-
-def _first(entry: dict[str, str], names: Iterable[str]) -> str:
-    return next((str(entry[name]).strip() for name in names if entry.get(name)), "")
+    given = first_of(entry, LANGUAGE)
+    return language_of(given) if given else guess_language(text)
 
 
 def _table(root: Path, on_fault: OnFault) -> dict[str, dict[str, str]]:
-    """Rows of the folder's table by file name as the table gives it; empty without a table."""
-    paths = sorted(p for p in root.iterdir() if p.suffix in (".csv", ".tsv", ".jsonl"))
-    entries = (entry for path in paths for entry in _entries(path, on_fault))
-    return {_first(entry, _FILE): entry for entry in entries if _first(entry, _FILE)}
+    """Rows of the folder's tables by file name as they give it; empty without a table."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(p for p in root.iterdir() if p.suffix in (".csv", ".tsv", ".jsonl")):
+        found |= _rows_of(path, on_fault)
+    return found
 
 
-def _entries(path: Path, on_fault: OnFault) -> Iterator[dict[str, str]]:
-    lines = read_lines(path, on_fault)
-    if path.suffix == ".jsonl":
-        for number, line in enumerate(lines, start=1):
-            try:
-                entry = json.loads(line)
-                if not isinstance(entry, dict):
-                    raise ValueError("not an object")
-            except ValueError as error:
-                on_fault(Fault("bad manifest line", f"{path}, line {number}", str(error)))
-                continue
-            yield entry
+def _rows_of(path: Path, on_fault: OnFault) -> dict[str, dict[str, str]]:
+    """Rows of one table by file; of a file that is named twice the first."""
+    found: dict[str, dict[str, str]] = {}
+    for number, entry in _entries(path, on_fault):
+        name, where = first_of(entry, FILE), f"{path}, line {number}"
+        pieces = [key for key in (*START_KEYS, *END_KEYS) if entry.get(key)]
+        if pieces:
+            reason = f"{pieces[0]!r} names a piece of {name}: give a .jsonl manifest of pieces"
+            on_fault(Fault("bad manifest line", where, reason))
+        elif name in found:
+            on_fault(Fault("duplicate id", name, f"again in {where}"))
+        elif name:
+            found[name] = entry
+    return found
+
+
+def _entries(path: Path, on_fault: OnFault) -> Iterator[tuple[int, dict[str, str]]]:
+    def report(number: int, reason: str) -> None:
+        kind = "transcript not UTF-8" if reason.startswith("not UTF-8") else "bad manifest line"
+        on_fault(Fault(kind, f"{path}, line {number}", reason))
+
+    if path.suffix != ".jsonl":
+        yield from read_table(path, report)
         return
-    header = next(lines, "")
-    delimiter = "\t" if path.suffix == ".tsv" else max(",;|\t", key=header.count)
-    names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
-    for fields in csv.reader(lines, delimiter=delimiter):
-        yield dict(zip(names, fields, strict=False))
+    for number, line in read_lines(path):
+        try:
+            yield number, parse_line(line)
+        except SecoustiError as error:
+            report(number, str(error))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.corpora.base import read_transcript, walk_files
+from data_prep.corpora.base import read_transcript
 from data_prep.faults import Fault, OnFault
 from data_prep.manifest import Row
+from secousti.paths import walk_files
 
 LICENSE = "CC-BY-4.0"
 

@@ -17,6 +17,7 @@ from data_prep.corpora.vctk import FOLDERS, read_vctk
 from data_prep.faults import Fault, OnFault
 from data_prep.manifest import Row, read_manifest
 from secousti.errors import SecoustiError
+from secousti.manifest import Places
 
 READERS: dict[str, Reader] = {
     "libritts": read_libritts,
@@ -44,8 +45,9 @@ class Source:
         if self.kind != "manifest":
             yield from READERS[self.kind](Path(self.location), on_fault)
             return
+        places = Places(self.location)
         for row in read_manifest(self._manifest(), self._bad_line(on_fault)):
-            row.audio = row.audio_path(os.path.dirname(self.location))
+            row.audio = places.locate(row.audio)
             if row.text is None:
                 on_fault(Fault("missing transcript", row.id, "no text in the manifest"))
             yield row

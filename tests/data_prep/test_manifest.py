@@ -51,7 +51,7 @@ def test_the_id_is_the_path_without_suffix_unless_given() -> None:
         ({"audio": None}, "'audio' is missing"),
         ({"speaker": " "}, "'speaker'"),
         ({"speaker": 3}, "'speaker'"),
-        ({"language": "fr"}, "en, zh or mixed"),
+        ({"language": 5}, "'language'"),
         ({"duration": "1"}, "'duration' must be a finite number"),
         ({"duration": -1}, "must lie in"),
         ({"duration": float("nan")}, "finite"),
