@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from secousti.errors import SecoustiError
+from secousti.text.characters import unify
 from secousti.text.english.g2p import EnglishG2p
 from secousti.text.inventory import PUNCTUATION, UNKNOWN, symbol_ids
 from secousti.text.mandarin.g2p import MandarinG2p, is_han, phrases
-from secousti.text.mandarin.normalize import UNIT_PATTERN, normalize_mandarin
+from secousti.text.mandarin.normalize import normalize_mandarin
+from secousti.text.mandarin.runs import runs
 from secousti.text.mandarin.syllables import split_syllable
 
 _MARKS = {
@@ -20,11 +21,6 @@ _MARKS = {
     "』": '"', "〈": '"', "〉": '"', "【": "(", "】": ")", "—": "-", "–": "-", "－": "-",
     "[": "(", "]": ")", "．": ".", "〔": "(", "〕": ")", "'": '"', "‘": '"', "’": '"',
 }  # fmt: skip
-_LATIN = r"[A-Za-zÀ-ɏ](?:[A-Za-z0-9À-ɏ'’.&+#@/-]*[A-Za-zÀ-ɏ])?"  # digits at its end are Mandarin's
-_FIGURE = r"(?:[$€£]?\d[\d.,]*%? +(?=[A-Za-z$€£\d]))*"  # between English words it is English
-_ENGLISH_RUN = re.compile(rf"{_LATIN}(?:[.,;:!?]?[ ,]+{_FIGURE}{_LATIN})*")
-_MEASURE = re.compile(rf"\d[\d,.]*\s?(?:{UNIT_PATTERN})(?![A-Za-z])|US\$|HK\$")
-_PINYIN = re.compile(r"(?<![A-Za-z])[A-Za-züÜêv:]{1,7}[1-5](?![A-Za-z0-9])")
 _TOKEN = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*'?|'[a-z]+|\S")
 
 
@@ -99,13 +95,16 @@ class Phonemizer:
         """
         if language not in (None, "en", "zh", "mixed"):
             raise SecoustiError(f"the language is {language!r}; it must be en, zh or mixed")
-        text = _unify(text)
+        text = unify(text)
         mandarin = language == "zh" or any(map(is_han, text))
         out = _Builder()
-        for run_language, run in _runs(text, language) if mandarin else [("en", text)]:
-            if run_language == "en":
+        for kind, run in runs(text, language) if mandarin else [("en", text)]:
+            if kind == "en":
                 self._read_english(run, out)
-            elif run_language == "pinyin":
+            elif kind == "letters":
+                for letter in run.upper():
+                    out.add(letter, "en", self._english([letter])[0])
+            elif kind == "pinyin":
                 out.add(run, "zh", split_syllable(run) or [])
             else:
                 self._read_mandarin(run, out)
@@ -166,39 +165,3 @@ class _Builder:
         self._out.language = "mixed" if len(spoken) > 1 else next(iter(spoken), default_language)
         self._out.text = " ".join(self._texts)
         return self._out
-
-
-def _runs(text: str, language: str | None) -> Iterator[tuple[str, str]]:
-    """Split a sentence with Mandarin into ("zh" | "en" | "pinyin", text) runs."""
-    start = position = 0
-    while position < len(text):
-        kind, end = "zh", position + 1
-        if match := _MEASURE.match(text, position):
-            end = match.end()
-        elif (
-            language == "zh"
-            and (match := _PINYIN.match(text, position))
-            and split_syllable(match[0])
-        ):
-            kind, end = "pinyin", match.end()
-        elif match := _ENGLISH_RUN.match(text, position):
-            kind, end = "en", match.end()
-        if kind != "zh":
-            if start < position:
-                yield "zh", text[start:position]
-            yield kind, text[position:end]
-            end += text.startswith("-", end)  # GPT-4 is no negative number
-            start = end
-        position = end
-    if start < len(text):
-        yield "zh", text[start:]
-
-
-def _unify(text: str) -> str:
-    """Full-width letters and digits to ASCII, ligatures and odd blanks to plain ones."""
-    text = "".join(
-        unicodedata.normalize("NFKC", char) if ("\uff10" <= char <= "\uff5a" and char.isalnum())
-        or unicodedata.category(char) == "Zs" or "\ufb00" <= char <= "\ufb06" else char
-        for char in text
-    )  # fmt: skip
-    return re.sub(r"[\u200b-\u200f\u2060\ufeff\ufe0e\ufe0f\u00ad]", "", re.sub(r"\s+", " ", text))

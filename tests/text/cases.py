@@ -26,6 +26,11 @@ class Case:
     readings: tuple[str, ...]
     sounds: str = ""
 
+    @property
+    def language(self) -> str | None:
+        """What a Mandarin line is read as: numbers alone need to be told."""
+        return None if any("一" <= char <= "龥" for char in self.text) else "zh"
+
 
 def cases(language: str) -> list[Case]:
     """The lines of the table of ``"en"`` or ``"zh"``."""

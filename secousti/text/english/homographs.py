@@ -77,7 +77,9 @@ invite V IH0 N V AY1 T | N IH1 N V AY0 T
 lead V L IY1 D | N L IY1 D | J L IY1 D
 live V L IH1 V | J L AY1 V
 lives V L IH1 V Z | N L AY1 V Z
-minute N M IH1 N AH0 T | J M AY0 N UW1 T
+aged V EY1 JH D | J EY1 JH IH0 D
+learned V L ER1 N D | J L ER1 N IH0 D
+minute N M IH1 N AH0 T
 moderate J M AA1 D ER0 AH0 T | N M AA1 D ER0 AH0 T | V M AA1 D ER0 EY2 T
 mouth N M AW1 TH | V M AW1 DH
 object N AA1 B JH EH0 K T | V AH0 B JH EH1 K T
@@ -126,9 +128,10 @@ wound N W UW1 N D | V W UW1 N D | P W AW1 N D
 _CUES = {
     "bass": [("fishing fish sea lake river caught largemouth striped grilled pond", "B AE1 S")],
     "lead": [("pipe pipes paint poisoning acid crystal bullet metal solder contaminated "
-              "gasoline zinc copper heavy weighs", "L EH1 D")],
-    "row": [("argument shouting blazing furious", "R AW1")],
-    "bow": [("ship ship's stern sailor boat deck curtain audience applause", "B AW1"),
+              "gasoline zinc copper heavy weighs made lined roof sheet", "L EH1 D")],
+    "row": [("argument shouting blazing furious about quarrel", "R AW1")],
+    "bow": [("ship ship's stern sailor boat deck curtain audience applause "
+             "took take taking", "B AW1"),
             ("tie arrow arrows violin ribbon hair", "B OW1")],
     "tear": [("fabric muscle ligament hole wear", "T EH1 R")],
     "live": [("music show concert broadcast stream streaming audience album wire performance "
@@ -136,9 +139,11 @@ _CUES = {
     "close": [("door doors window windows shop store account curtain lid", "K L OW1 Z")],
     "sewer": [("thread seamstress stitching", "S OW1 ER0")],
     "dove": [("pool water into deep sea dived", "D OW1 V")],
-    "polish": [("poland warsaw people sausage citizen government language vodka immigrant army",
+    "polish": [("poland warsaw people sausage citizen government language vodka immigrant army "
+                "restaurant food city president woman man speaks born american",
                 "P OW1 L IH0 SH")],
     "wound": [("up clock watch around down", "W AW1 N D")],
+    "combine": [("harvester harvesters", "K AA1 M B AY0 N")],
     "minute": [("detail details amount amounts particles differences traces", "M AY0 N UW1 T")],
 }  # fmt: skip
 _CUE_DEFAULTS = {

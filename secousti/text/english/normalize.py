@@ -6,8 +6,11 @@ import re
 import unicodedata
 from collections.abc import Container
 
-from secousti.text.english.numbers import cardinal, ordinal, roman
-from secousti.text.english.quantities import MONTHS, spell_numbers
+from secousti.text.english.addresses import spell_addresses
+from secousti.text.english.dates import MONTHS
+from secousti.text.english.letters import mark_letters, spell_word
+from secousti.text.english.names import spell_romans, split_names
+from secousti.text.english.quantities import spell_numbers
 
 _TITLES = {
     "Mr": "mister", "Mrs": "missus", "Ms": "miz", "Prof": "professor", "Gen": "general",
@@ -22,6 +25,7 @@ _ABBREVIATIONS = {
     "Ltd": "limited", "Co": "company", "Corp": "corporation", "Ave": "avenue",
     "Blvd": "boulevard", "Rd": "road", "Hwy": "highway", "Apt": "apartment", "Bros": "brothers",
     "vol": "volume", "Vol": "volume", "fig": "figure", "Fig": "figure", "ch": "chapter",
+    "Ch": "chapter", "Sec": "section", "Eq": "equation", "Ref": "reference",
     "max": "maximum", "misc": "miscellaneous", "govt": "government",
     "tel": "telephone", "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday",
     "Wed": "Wednesday", "Thu": "Thursday", "Thurs": "Thursday", "Fri": "Friday",
@@ -29,16 +33,23 @@ _ABBREVIATIONS = {
     "Apr": "April", "Jun": "June", "Jul": "July", "Aug": "August", "Sept": "September",
     "Sep": "September", "Oct": "October", "Nov": "November", "Dec": "December", "al": "al",
 }  # fmt: skip
+_SUFFIXES = "js|py|txt|pdf|net|docx?|xlsx?|csv|json|html?|exe|zip|jpe?g|png|wav|md"
 _PHRASES = {
     r"\be\.g\.,?": "for example", r"\bi\.e\.,?": "that is", r"\bPh\.?\s?D\.?(?=\W|$)": "`PHD`",
     r"\bPhDs\b": "`PHD`'s", r"\bw/o\b": "without", r"\bw/(?=\s)": "with", r"\bc/o\b": "care of",
+    r"\b[Aa]nd/or\b": "and or", r"\b([Hh]e)/(?=she\b)": r"\1 or ", r"\b[Nn]/[Aa]\b": "`NA`",
+    r"\b([Hh]is|[Hh]im)/(?=hers?\b)": r"\1 or ", r"(?<=\b[A-Z]{3})/(?=[A-Z]{2,}\b)": " ",
+    r"(?<= )'n'?(?= )|(?<= )n'(?= )": "and", r"\b20[-/]20\b": "twenty twenty",
+    rf"(?<=\w)\.(?=(?:{_SUFFIXES})\b)": " dot ",
+    r"(?<![\w.])\.(?=[A-Z]{3}\b)": "dot ", r"(?<!\d )(?<!\d)\bkm/h\b": "kilometers per hour",
     r"\b24/7\b": "twenty four seven", r"\b9/11\b": "nine eleven",
     r"\b[Aa]\.[Mm]\.(?=\s+[A-Z]|$)": "`AM`.", r"\b[Pp]\.[Mm]\.(?=\s+[A-Z]|$)": "`PM`.",
     r"\b[Aa]\.[Mm]\.": "`AM`", r"\b[Pp]\.[Mm]\.": "`PM`",
+    r"\b[Nn]os\.\s?(?=\d)": "numbers ", r"\bPS:|\bP\.\s?S\.(?=\s)": "`PS`",
     r"\bpp\.\s?(?=\d)": "pages ", r"\bp\.\s?(?=\d)": "page ", r"\bNo\.\s?(?=\d)": "number ",
-    r"\bC\+\+": "`C` plus plus", r"\bC#": "`C` sharp", r"\bR&D\b": "`R` and `D`",
-    r"\bQ&A\b": "`Q` and `A`", r"\bA/C\b": "`AC`",
+    r"\bC\+\+": "`C` plus plus", r"\bC#": "`C` sharp", r"\bA/C\b": "`AC`",
 }  # fmt: skip
+_DAYS = "Mon|Tues|Tue|Wed|Thurs|Thu|Fri|Sat|Sun"
 _SYMBOLS = {
     "&": " and ", "@": " at ", "%": " percent ", "+": " plus ", "=": " equals ", "×": " times ",
     "÷": " divided by ", "°": " degrees ", "©": " copyright ", "™": " trademark ", "#": " hash ",
@@ -46,13 +57,25 @@ _SYMBOLS = {
     "<": " less than ", ">": " greater than ", "~": " about ", "/": " slash ", "_": " ",
     "*": " ", "|": " ", "\\": " backslash ", "^": " ", "[": "(", "]": ")", "{": "(", "}": ")",
     "•": ", ", "·": " ", "¥": " yen ", "→": " to ", "§": " section ", "√": " square root of ",
+    "≤": " less than or equal to ", "≥": " greater than or equal to ",
+    "≦": " less than or equal to ", "≧": " greater than or equal to ", "≠": " not equal to ",
+    "≡": " is equivalent to ", "∞": " infinity ", "²": " squared ", "³": " cubed ",
+    "‰": " per mille ", "¬": " not ", "∈": " in ", "∉": " not in ", "∑": " sum of ",
+    "∫": " integral of ", "∂": " partial ", "℃": " degrees celsius ", "℉": " degrees fahrenheit ",
+    "¢": " cents ", "®": " registered ", "№": " number ", "α": " alpha ", "β": " beta ",
+    "γ": " gamma ", "δ": " delta ", "Δ": " delta ", "ε": " epsilon ", "θ": " theta ",
+    "λ": " lambda ", "μ": " mu ", "π": " pi ", "ρ": " rho ", "σ": " sigma ", "Σ": " sigma ",
+    "τ": " tau ", "φ": " phi ", "χ": " chi ", "ψ": " psi ", "ω": " omega ", "Ω": " omega ",
+    "←": " from ", "⇒": " implies ", "†": " ", "‡": " ",
 }  # fmt: skip
-_REGNAL = (
-    "Henry|Edward|George|Charles|James|William|Richard|Louis|Elizabeth|Mary|Pope|John|Paul|Pius|"
-    "Benedict|Napoleon|Philip|Alexander|Nicholas|Frederick|Francis|Gregory|Ferdinand|Leo"
-)
-_COUNTED = "Chapter|Part|Act|Scene|Volume|Book|War|Phase|Type|Class|Section|Article|Bowl|Rocky|Mark"
-_SPELLED = {"US", "IT", "UN", "AI", "ID", "AM", "PM", "OS", "IP", "IQ", "ER", "OR", "HR", "PR"}
+_OPERATORS = [
+    (r"(?<=/s)\^2", "²"), (r"\b(A|B|AB|O|[C-F])-(?![\w-])", r"\1 minus "),
+    (r"!==?|<>|=/=", "≠"), (r"<=(?!=)|=<", "≤"), (r">=", "≥"), (r"={2,}", "="), (r"\+/-", "±"),
+    (r"->|=>", "→"), (r"(?<=\w)\^\s?-(?=\w)", " to the power of minus "),
+    (r"(?<=\w)\^\s?(?=\w)", " to the power of "), (r"(?<=\d)\s?\*\s?(?=\d)", " times "),
+    (r"(?<=\b[a-z])\s?\*\s?(?=[a-z\d(]\b)", " times "),
+    (r"\s-\s(?=[a-zA-Z]\s*=)", " minus "), (r"(?<=\b[a-z])-(?=\d+\b\s*[=<>≤≥])", " minus "),
+]  # fmt: skip
 _QUOTES = str.maketrans({
     "‘": "'", "’": "'", "‛": "'", "′": "'", "“": '"', "”": '"', "„": '"', "″": '"',
     "«": '"', "»": '"', "–": " - ", "—": " - ", "―": " - ", "−": "-", "\u00a0": " ",
@@ -67,41 +90,39 @@ def normalize_english(text: str, known: Container[str]) -> str:
     Words come out in lower case, names of letters as single capitals ("G P U"), punctuation as
     it was; characters without an English reading stay, so that the caller can report them.
 
-    Arguments:
+    Args:
         known: words with a pronunciation. All-capital words among them are read as words
             ("NASA"), others letter by letter ("GPU").
     """
     text = _unify(text).replace("`", "'")
-    shouting = len(re.findall(r"[A-Z]+", text)) >= 2 and not re.search(r"[a-z]", text)
-    if shouting:  # a corpus transcript in capitals has no acronyms to find
+    if _is_shouted(text, known):  # a corpus transcript in capitals has no acronyms to find
         text = text.lower()
-    text = _addresses(text)
-    text = _abbreviations(text)
-    text = _romans(text)
-    text = spell_numbers(re.sub(r"#\s?(?=\d)", " number ", _alphanumerics(text)))
+    text = spell_addresses(text)
+    for pattern, sign in _OPERATORS:
+        text = re.sub(pattern, sign, text)
+    text = mark_letters(_abbreviations(text))
+    text = split_names(spell_romans(text))
+    text = spell_numbers(re.sub(r"#\s?(?=\d)", " number ", text))
     text = "".join(_SYMBOLS.get(char, char) for char in text)
-    text = re.sub(r"`[A-Z]+`(?:'s)?|[A-Za-z][A-Za-z']*", lambda m: _word(m[0], known), text)
+    text = re.sub(r"`[A-Z]+`(?:'s)?|[A-Za-z][A-Za-z']*", lambda m: spell_word(m[0], known), text)
     text = re.sub(r"(?<=\w)-+(?=\w)", " ", text)
     return re.sub(r"\s+([,.?!;:])", r"\1", re.sub(r"\s+", " ", text)).strip()
 
 
+def _is_shouted(text: str, known: Container[str]) -> bool:
+    """True for THE CAT SAT ON THE MAT, False for USB and A/B."""
+    words = re.findall(r"[A-Z][A-Z']*", text)
+    spoken = sum(word.lower() in known and len(word) > 1 for word in words)
+    return not re.search(r"[a-z]", text) and spoken >= 2 and 2 * spoken >= len(words)
+
+
 def _unify(text: str) -> str:
     text = re.sub(r"(?<=\d)[–—−](?=\d)", "-", text).replace("...", "…").translate(_QUOTES)
-    decomposed = unicodedata.normalize("NFD", text)
-    kept = [c for c in decomposed if not "\u0300" <= c <= "\u036f"]
+    # letters alone: the decomposed ≠ would lose its stroke and become its opposite
+    text = "".join(unicodedata.normalize("NFD", c) if c.isalpha() else c for c in text)
+    kept = [c for c in text if not "\u0300" <= c <= "\u036f"]
     letters = {"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ı": "i"}
     return "".join(letters.get(char, char) for char in unicodedata.normalize("NFC", "".join(kept)))
-
-
-def _addresses(text: str) -> str:
-    def spoken(match: re.Match[str]) -> str:
-        address = re.sub(r"^(https?://)?", "", match[0]).rstrip("/")
-        address = address.replace("@", " at ").replace(".", " dot ").replace("/", " slash ")
-        address = re.sub(r"^www dot ", "`WWW` dot ", address.replace("-", " dash "))
-        return re.sub(r"(?<=dot )(uk|us|cn|io|ai|de|tv)\b", lambda m: f"`{m[1].upper()}`", address)
-
-    domain = r"[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|ai|cn|uk|us|de|dev|info|tv)\b"
-    return re.sub(rf"(?:https?://)?(?:[\w.+-]+@)?{domain}(?:/[\w/-]*)?", spoken, text)
 
 
 def _abbreviations(text: str) -> str:
@@ -115,8 +136,13 @@ def _abbreviations(text: str) -> str:
     titles = "|".join(_TITLES)
     text = re.sub(rf"\b({titles})(?:\.(?=\s)|(?=\s+[A-Z]))", lambda m: _TITLES[m[1]], text)
     text = re.sub(r"\b(?:[A-Za-z]\.){2,}", _dotted, text)
+    text = re.sub(rf"\b({_DAYS})\.?\s?[-–]\s?({_DAYS})\b\.?", _days, text)
     names = "|".join(sorted(_ABBREVIATIONS, key=len, reverse=True))
     return re.sub(rf"\b({names})\.(\s*)(?=(\S?))", _expand, text)
+
+
+def _days(match: re.Match[str]) -> str:
+    return f"{_ABBREVIATIONS[match[1]]} to {_ABBREVIATIONS[match[2]]}"
 
 
 def _dotted(match: re.Match[str]) -> str:
@@ -130,43 +156,3 @@ def _expand(match: re.Match[str]) -> str:
     month_or_day = _ABBREVIATIONS[match[1]] in MONTHS or _ABBREVIATIONS[match[1]].endswith("day")
     stop = "." if ends and not (month_or_day and match[3]) else ""
     return _ABBREVIATIONS[match[1]] + stop + match[2]
-
-
-def _romans(text: str) -> str:
-    def regnal(match: re.Match[str]) -> str:
-        value = roman(match[2])
-        return f"{match[1]} the {ordinal(value)}" if value else match[0]
-
-    def counted(match: re.Match[str]) -> str:
-        value = roman(match[2])
-        return f"{match[1]} {cardinal(value)}" if value else match[0]
-
-    text = re.sub(rf"\b({_REGNAL}) ([IVX]+)\b(?!')", regnal, text)
-    return re.sub(rf"\b({_COUNTED}) ([IVXLC]+)\b", counted, text)
-
-
-def _alphanumerics(text: str) -> str:
-    """Split letters from digits where they make a name: MP3, H2O, F-16, COVID-19, GPT-4."""
-    text = re.sub(r"\b([A-Z][A-Za-z]*)-(\d+)(?=\b(?!st|nd|rd|th))", r"\1 \2", text)
-    text = re.sub(r"\b([A-Z]{1,5}|i[A-Z][a-z]+|[A-Z][a-z]+)(\d+)(?=[A-Z]*\b)", r"\1 \2 ", text)
-    return re.sub(r"\b(\d)([DGK])\b", r"\1 \2", text)
-
-
-def _word(word: str, known: Container[str]) -> str:
-    """One written word as spoken words; what stands between backquotes is spelled out."""
-    if word.startswith("`"):
-        return " ".join(word.replace("`", "").partition("'")[0]) + ("'s" if "'" in word else "")
-    if len(word) == 1:
-        return word.lower() if word in "aAiI" else word.upper()
-    if capitals := re.fullmatch(r"([A-Z]{2,})('?s)?'?", word):
-        return _capitals(capitals[1], capitals[2] or "", known)
-    if word.lower() in known or not re.search(r"[a-z][A-Z]", word):
-        return word.lower()
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z']+", word)
-    return " ".join(_word(part, known) for part in parts)
-
-
-def _capitals(stem: str, ending: str, known: Container[str]) -> str:
-    if stem not in _SPELLED and stem.lower() in known:
-        return stem.lower() + ("'s" if ending else "")
-    return " ".join(stem) + ("'s" if ending else "")

@@ -7,6 +7,7 @@ import re
 from secousti.errors import require
 
 _DIGITS = "zero one two three four five six seven eight nine".split()
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _LARGEST = 10**36  # beyond it a number is read digit by digit
 
 
@@ -32,8 +33,8 @@ def digits(text: str) -> str:
 def number(text: str) -> str:
     """A written number: commas, one decimal point, a leading zero or sign are understood."""
     text = text.replace(",", "")
-    sign = "minus " if text.startswith(("-", "−")) else ""
-    whole, _, fraction = text.lstrip("+-−").partition(".")
+    sign = {"-": "minus ", "+": "plus "}.get(text[:1], "")
+    whole, _, fraction = text.lstrip("+-").partition(".")
     if fraction:
         return f"{sign}{cardinal(int(whole or 0))} point {digits(fraction)}"
     if len(whole) > 1 and whole.startswith("0"):

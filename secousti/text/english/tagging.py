@@ -71,6 +71,12 @@ def _rule_tag(words: Sequence[str], index: int) -> str:
     after = words[index + 1] if index + 1 < len(words) else ""
     if word == "read":
         return _read_tag(words, index)
+    if word == "live" and not index and after in _PREPOSITIONS:
+        return "JJ"  # Live from New York
+    if word == "subject" and after == "to" and before not in _MODALS | _SUBJECTS:
+        return "JJ"
+    if word in ("aged", "learned"):
+        return "JJ" if before in ("a", "an", "the") and _is_modifier_here(after) else "VBD"
     if before in _HAVE or (before in _BE and word.endswith(("ed", "wound"))):
         return "VBN"
     if before in _BE:
@@ -88,7 +94,8 @@ def _rule_tag(words: Sequence[str], index: int) -> str:
     if after in _DETERMINERS or after in _OBJECTS or (not before.isalpha() and after == "to"):
         return "VBD" if word == "wound" else "VB"
     if before and before[-1] in "abcdefghijklmnopqrstuvwxyz" and after in _PREPOSITIONS:
-        return "VB" if word.endswith("s") or before.endswith("s") else "NN"
+        verb = word.endswith("s") and index > 1  # "Strange objects in the sky" has none
+        return "VB" if verb or before.endswith("s") else "NN"
     return "UNKNOWN"
 
 
@@ -100,7 +107,7 @@ def _is_modifier_here(after: str) -> bool:
 
 def _read_tag(words: Sequence[str], index: int) -> str:
     before = words[index - 1] if index else ""
-    if before in _HAVE or before in _BE:
+    if before in _HAVE or before in _BE or (index > 1 and words[index - 2] in _HAVE):
         return "VBN"
     if before in _MODALS or (index > 1 and words[index - 2] in _AUXILIARIES):
         return "VB"

@@ -1,99 +1,53 @@
-"""Mandarin text to spoken characters: numbers, dates, times, money, measures and symbols."""
+"""Mandarin text to spoken characters: numbers, dates, times, money, measures and symbols.
+
+``RULES`` is a list of (pattern, replacement) applied in order: what is more specific comes first.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-_DIGITS = "零一二三四五六七八九"
-_SMALL = ("", "十", "百", "千")
-_UNITS = {
-    "km/h": "公里每小时", "m/s": "米每秒", "km²": "平方公里", "m²": "平方米", "m³": "立方米",
-    "㎡": "平方米", "km": "公里", "cm": "厘米", "mm": "毫米", "nm": "纳米", "m": "米",
-    "kg": "公斤", "mg": "毫克", "g": "克", "t": "吨", "L": "升", "l": "升", "ml": "毫升",
-    "mL": "毫升", "kW": "千瓦", "W": "瓦", "kWh": "千瓦时", "V": "伏", "mAh": "毫安时",
-    "Hz": "赫兹", "kHz": "千赫兹", "MHz": "兆赫兹", "GHz": "吉赫兹", "dB": "分贝",
-    "℃": "摄氏度", "°C": "摄氏度", "℉": "华氏度", "°F": "华氏度", "°": "度", "h": "小时",
-    "min": "分钟", "s": "秒", "ms": "毫秒",
-}  # fmt: skip
-UNIT_PATTERN = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
-_MONEY = {
-    "US$": "美元", "$": "美元", "￥": "元", "¥": "元", "€": "欧元", "£": "英镑", "HK$": "港元",
-}  # fmt: skip
-_TWO_OF = set("个位名只条张本件台辆套双对次天年岁周遍种场家间座块片杯瓶碗把支首部层句段篇份匹头"
-              "棵朵颗粒滴点元千万亿斤米吨升秒倍户届项群组队批排步门艘架幅顶扇封顿趟人")  # fmt: skip
-_TWO_OF_WORDS = ("小时", "分钟", "公里", "公斤", "星期", "平方", "千克", "美元", "厘米", "欧元")
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-_SYMBOLS = {
-    "+": "加", "=": "等于", "×": "乘", "÷": "除以", "%": "百分号", "&": "和", "@": "艾特",
-    "#": "井号", "°": "度", "<": "小于", ">": "大于", "±": "正负", "≈": "约等于", "~": "到",
-    "～": "到", "$": "美元", "￥": "元", "¥": "元", "/": "、", "*": " ", "_": " ", "·": " ",
-    "•": " ", "^": " ", "|": " ",
-}  # fmt: skip
+from secousti.text.mandarin.numbers import NUMBER, cardinal, digits, number
+from secousti.text.mandarin.units import (
+    MONEY,
+    MONEY_PATTERN,
+    SYMBOLS,
+    UNIT_PATTERN,
+    UNITS,
+    takes_two,
+)
 
-
-def cardinal(number: int) -> str:
-    """10 -> 十, 10500 -> 一万零五百, 110000 -> 十一万."""
-    if number >= 10**16:
-        return digits(str(number))
-    text = _cardinal(number) or "零"
-    return text[1:] if text.startswith("一十") else text
-
-
-def digits(text: str, telephone: bool = False) -> str:
-    """Digit by digit; a telephone number says 幺 for 1."""
-    spoken = "".join(_DIGITS[int(char)] for char in text if char.isascii() and char.isdigit())
-    return spoken.replace("一", "幺") if telephone else spoken
-
-
-def number(text: str) -> str:
-    """A written number with commas, sign and decimal point: -3.14 -> 负三点一四."""
-    text = text.replace(",", "")
-    sign = "负" if text[0] in "-−" else ""
-    whole, _, fraction = text.lstrip("-−+").partition(".")
-    if len(whole) > 1 and whole.startswith("0") and not fraction:
-        return sign + digits(whole)
-    return sign + cardinal(int(whole)) + (f"点{digits(fraction)}" if fraction else "")
+Replacement = Callable[[re.Match[str]], str]
+Entry = tuple[str, Replacement]
+_FREE = r"(?<![\d.,])"  # no part of a longer number before it
+_TO = r"\s?(?:[~～-]|[—–]{1,2})\s?"
+_CODE = (
+    "身份证|证件|学号|工号|卡号|账号|帐号|编号|订单|单号|邮编|邮政编码|验证码|校验码|密码|代码|尾号|"
+    "车牌|门牌|牌照|群号|QQ|qq|手机|号码|电话|热线|拨打|请拨|报警|传真|座机|航班|股票"
+)
+_SCORE_AFTER = (
+    "大?胜|获胜|取胜|战胜|击败|领先|落后|负于|告负|战平|打平|逆转|力克|完胜|惜败|不敌|横扫"
+)
 
 
 def normalize_mandarin(text: str) -> str:
     """Spoken form of Mandarin text; characters without a Mandarin reading stay for the caller."""
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
-    return "".join(_SYMBOLS.get(char, char) for char in text)
-
-
-def _cardinal(number: int) -> str:
-    for unit, name in ((10**8, "亿"), (10**4, "万")):
-        high, low = divmod(number, unit)
-        if high:
-            gap = "零" if 0 < low < unit // 10 else ""
-            return _cardinal(high) + name + gap + _cardinal(low)
-    return _group(number)
-
-
-def _group(group: int) -> str:
-    text, pending = "", False
-    for place in (3, 2, 1, 0):
-        digit = group // 10**place % 10
-        if digit == 0:
-            pending = bool(text)
-            continue
-        text += ("零" if pending else "") + _DIGITS[digit] + _SMALL[place]
-        pending = False
-    return text
+    return "".join(SYMBOLS.get(char, char) for char in text)
 
 
 def _counted(text: str, following: str) -> str:
     """A cardinal before a measure word: 2个 is 两个, 2000 is 两千, 12个 stays 十二个."""
     spoken = number(text)
-    if spoken == "二" and (following[:1] in _TWO_OF or following.startswith(_TWO_OF_WORDS)):
+    if spoken == "二" and takes_two(following):
         return "两"
     return re.sub(r"^二(?=[千万亿])", "两", spoken)
 
 
-def _plain(match: re.Match[str]) -> str:
-    return _counted(match[0], match.string[match.end() :].lstrip())
+def _rest(match: re.Match[str]) -> str:
+    return match.string[match.end() :].lstrip()
 
 
 def _date(match: re.Match[str]) -> str:
@@ -116,73 +70,158 @@ def _time(match: re.Match[str]) -> str:
 
 
 def _temperature(match: re.Match[str]) -> str:
-    sign = "零下" if match[1] else ""
-    return f"{sign}{number(match[2])}{_UNITS[match[3]]}"
+    return f"{'零下' if match[1] else ''}{number(match[2])}{UNITS[match[3]]}"
+
+
+def _temperatures(match: re.Match[str]) -> str:
+    low = ("零下" if match[1] else "") + number(match[2])
+    high = ("零下" if match[3] else "") + number(match[4])
+    return f"{low}到{high}{UNITS[match[5]]}"
 
 
 def _measure(match: re.Match[str]) -> str:
-    unit = _UNITS[match[2]]
-    return _counted(match[1], unit) + unit
+    unit = UNITS[match[3]]
+    return ("负" if match[1] else "") + _counted(match[2], unit) + unit
 
 
 def _money(match: re.Match[str]) -> str:
-    scale = match[3] or ""
-    return _counted(match[2], scale or "元") + scale + _MONEY[match[1]]
+    sign = "负" if match[1] else ""
+    amount = re.sub(r"(?<=\d)\.0+$", "", match[3])
+    scale = {"w": "万", "k": "千"}.get(match[4] or "", match[4] or "")
+    return sign + _counted(amount, scale or "元") + scale + MONEY[match[2]]
 
 
 def _range(match: re.Match[str]) -> str:
-    following = match.string[match.end() :].lstrip()
-    if match[1].endswith("年") or (len(match[1]) == len(match[2]) == 4 and following[:1] == "年"):
+    following = _rest(match)
+    if len(match[1]) == len(match[2]) == 4 and following[:1] == "年":
         return f"{digits(match[1])}到{digits(match[2])}"
     return f"{_counted(match[1], following)}到{_counted(match[2], following)}"
 
 
-def _rules() -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
-    money = "|".join(re.escape(symbol) for symbol in sorted(_MONEY, key=len, reverse=True))
-    fixed = r"(?<![\d.,])"
-    table: list[tuple[str, Callable[[re.Match[str]], str]]] = [
-        (r"\d{17,}", lambda m: digits(m[0])),  # no quantity has so many; also bounds all below
-        (rf"{fixed}(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?!\d)", _date),
-        (r"(?<=比分)\s?(\d+)[:：-](\d+)", lambda m: f"{number(m[1])}比{number(m[2])}"),
-        (rf"{fixed}(\d+)[:：](\d)(?!\d)", lambda m: f"{number(m[1])}比{number(m[2])}"),
-        (rf"{fixed}(\d{{1,2}})[:：](\d{{2}})(?:[:：](\d{{2}}))?(?!\d)", _time),
-        (rf"{fixed}(\d{{4}})(?=年(?!前|后|来|以|级|间|左|多|的历史))", lambda m: digits(m[1])),
-        (rf"{fixed}(\d{{2}})(?=后(?:$|[^\d]))", lambda m: digits(m[1])),
-        (rf"{fixed}(\d{{2}})(?=年代)", lambda m: cardinal(int(m[1]))),
-        (
-            rf"{fixed}(?:\+?86[- ]?)?(1[3-9]\d)[- ]?(\d{{4}})[- ]?(\d{{4}})(?!\d)",
-            lambda m: digits(m[1] + m[2] + m[3], telephone=True),
-        ),
-        (
-            rf"{fixed}(0\d{{2,3}})-(\d{{7,8}})(?!\d)",
-            lambda m: f"{digits(m[1], True)}，{digits(m[2], True)}",
-        ),
-        (
-            r"(拨打|电话|热线|号码|报警|手机|请拨)([:：是为打]?)\s?(\d{3,12})(?!\d)",
-            lambda m: m[1] + m[2] + digits(m[3], telephone=True),
-        ),
-        (rf"({money})\s?({_NUMBER})\s?([万亿千百])?", _money),
-        (
-            rf"{fixed}({_NUMBER})\s?[%％]\s?[-~～—]\s?({_NUMBER})\s?[%％]",
-            lambda m: f"百分之{number(m[1])}到百分之{number(m[2])}",
-        ),
-        (
-            rf"(-)?{fixed}({_NUMBER})\s?[%％]",
-            lambda m: f"{'负' if m[1] else ''}百分之{number(m[2])}",
-        ),
-        (rf"{fixed}({_NUMBER})\s?‰", lambda m: f"千分之{number(m[1])}"),
-        (rf"(-)?{fixed}({_NUMBER})\s?(℃|°C|℉|°F)", _temperature),
-        (rf"{fixed}({_NUMBER})\s?({UNIT_PATTERN})(?![A-Za-z])", _measure),
-        (
-            rf"{fixed}(\d+)/(\d+)(?![\d/])",
-            lambda m: f"{cardinal(int(m[2]))}分之{cardinal(int(m[1]))}",
-        ),
-        (rf"{fixed}({_NUMBER})\s?[-~～—–]{{1,2}}\s?({_NUMBER})(?![\d-])", _range),
+def _percent(match: re.Match[str]) -> str:
+    return f"{'负' if match[1] else ''}百分之{number(match[2])}"
+
+
+def _ratio(match: re.Match[str]) -> str:
+    return "比".join(number(part) for part in re.split("[:：-]", match[0]))
+
+
+def _code(match: re.Match[str]) -> str:
+    return match[1] + match[2] + digits(match[3], telephone=True)
+
+
+def _telephone(match: re.Match[str]) -> str:
+    return "，".join(digits(part, telephone=True) for part in match.groups() if part)
+
+
+def _arithmetic() -> list[Entry]:
+    return [
+        (r"!=|<>", lambda m: "≠"),
+        (r"<=|=<", lambda m: "≤"),
+        (r">=", lambda m: "≥"),
+        (r"==+", lambda m: "="),
+        (rf"(?<=[\d)）])\s?-\s?(?={NUMBER}\s?(?:[-+×÷*]\s?{NUMBER}\s?)*=)", lambda m: "减"),
+        (r"(?<=[\d²³%a-zA-Z])\s?[*xX×]\s?(?=[\d(])(?!x\d*[A-Za-z])", lambda m: "乘以"),
+        (rf"\^\s?(-?)({NUMBER})", lambda m: f"的{'负' if m[1] else ''}{number(m[2])}次方"),
+    ]
+
+
+def _telephones() -> list[Entry]:
+    return [
+        (rf"{_FREE}(?:\+?86[- ]?)?(1[3-9]\d)[- ]?(\d{{4}})[- ]?(\d{{4}})(?!\d)", _telephone),
+        (rf"{_FREE}([48]00)[- ](\d{{3,4}})[- ](\d{{3,4}})(?!\d)", _telephone),
+        (rf"{_FREE}[(（]?(0\d{{2,3}})(?:-|[)）]\s?)(\d{{7,8}})(?!\d)", _telephone),
+        (rf"({_CODE})((?:号码|号|码|为|是|打|[:：]|\s){{0,3}})(\d{{3,}})(?![\d.]|[个元块人])",
+         _code),
+        (r"(?<![\d.])(12306|12315|12345|12366|10086|10010|95\d{3})(?![\d.,]|[个元人万家台次米])",
+         lambda m: digits(m[1], telephone=True)),
+        (r"(?<!\d)(110|119|120|122)(?=报警|急救|火警|指挥|接警|出警|救护|电话)",
+         lambda m: digits(m[1], telephone=True)),
+        (r"(?<![\d.])(\d{3,4})(?=(?:室|房间|病房|教室|房|寝室|宿舍|包厢|展厅)(?!价|产|地))",
+         lambda m: digits(m[1], telephone=True)),
+        (r"(?<![\d.])(\d{3})(?=路(?:公交|车|公共|电车|[，。,]|$))", lambda m: digits(m[1], True)),
+        (r"(?<=波音)(\d{3})|(?<=空客)A?(\d{3})|(?<![\d.])(985|211|996|007)(?=高校|大学|院校|工程|工作制|制)"
+         r"|(?<![\d.])(618|315|1024)(?=大促|购物|活动|期间|晚会|程序员|年中)",
+         lambda m: digits(m[0])),
+    ]  # fmt: skip
+
+
+def _dates() -> list[Entry]:
+    return [
+        (rf"{_FREE}(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?!\d)", _date),
+        (rf"(?<=[年月日号点分秒时天周岁元度米斤%％个楼层级页章节℃]){_TO}(?=[\d￥¥$-])",
+         lambda m: "到"),
+        (rf"((?:比分|比例|比值|配比|汇率|比率|赔率)(?:是|为|约|[:：])?\s?){NUMBER}[:：-]{NUMBER}",
+         lambda m: m[1] + _ratio_of(m[0][len(m[1]):])),
+        (rf"{_FREE}\d{{1,3}}[:：-]\d{{1,3}}(?=\s?(?:{_SCORE_AFTER}))", _ratio),
+        (rf"{_FREE}(\d+)[:：](\d|\d{{3,}})(?![\d:：])", _ratio),
+        (rf"{_FREE}(\d+\.\d+|\d+)[:：](\d+\.\d+)", _ratio),
+        (rf"{_FREE}(\d{{1,2}})[:：](\d{{2}})(?:[:：](\d{{2}}))?(?!\d)", _time),
+        (r"(?<=[分整秒])\s?[-~～—–至]{1,2}\s?(?=[一二三四五六七八九十两零])", lambda m: "到"),
+        (rf"{_FREE}(\d{{4}}){_TO}(\d{{4}})(?=年)", lambda m: f"{digits(m[1])}到{digits(m[2])}"),
+        (rf"{_FREE}(\d{{4}})(?=年(?!前|后|来|以|级|间|左|多|的历史))", lambda m: digits(m[1])),
+        (rf"{_FREE}([12]\d{{3}})(?=届|版|款|赛季|财年|级新生|级学)", lambda m: digits(m[1])),
+        (rf"{_FREE}(\d{{2}})(?=后(?:$|[^\d]))", lambda m: digits(m[1])),
+        (rf"{_FREE}(\d{{2}})(?=年代)", lambda m: cardinal(int(m[1]))),
+        (rf"{_FREE}(0\d)(?=年(?![前后来以]))", lambda m: digits(m[1])),
+        (rf"{_FREE}0(\d)(?=月|日|点|时|分|秒)", lambda m: cardinal(int(m[1]))),
+    ]  # fmt: skip
+
+
+def _amounts() -> list[Entry]:
+    degree = "℃|°C|℉|°F"
+    return [
+        (rf"(-)?({MONEY_PATTERN})\s?({NUMBER})\s?([万亿千百]|[wk](?![A-Za-z]))?", _money),
+        (rf"(?<![\d.,])(-)?({NUMBER})(?:\s?[%％])?{_TO}({NUMBER})\s?[%％]",
+         lambda m: f"{'负' if m[1] else ''}百分之{number(m[2])}到百分之{number(m[3])}"),
+        (rf"(?<![A-Za-z\d.])([-−])?(?<![\d.,])({NUMBER})\s?[%％]", _percent),
+        (rf"{_FREE}({NUMBER})\s?‰", lambda m: f"千分之{number(m[1])}"),
+        (rf"(?<![A-Za-z\d.])(-)?({NUMBER})(?:\s?(?:{degree}))?{_TO}(-)?({NUMBER})\s?({degree})",
+         _temperatures),
+        (rf"(?<![A-Za-z\d.])(-)?(?<![\d.,])({NUMBER})\s?({degree})", _temperature),
+        (rf"{_FREE}({NUMBER}){_TO}({NUMBER})\s?({UNIT_PATTERN})(?![A-Za-z²³])",
+         lambda m: f"{number(m[1])}到{_counted(m[2], UNITS[m[3]])}{UNITS[m[3]]}"),
+        (rf"(?<![A-Za-z\d.])(-)?(?<![\d.,])({NUMBER})\s?({UNIT_PATTERN})(?![A-Za-z²³])", _measure),
+        (rf"{_FREE}({NUMBER})([wWkK])(?=\+|[^A-Za-z\d]|$)(?![A-Za-z])", _scaled),
+        (r"(?<![\d/])(\d+)\s(\d+)/(\d+)(?![\d/])",
+         lambda m: f"{cardinal(int(m[1]))}又{cardinal(int(m[3]))}分之{cardinal(int(m[2]))}"),
+        (rf"{_FREE}(\d+)/(\d+)(?![\d/])",
+         lambda m: f"{cardinal(int(m[2]))}分之{cardinal(int(m[1]))}"),
+    ]  # fmt: skip
+
+
+def _scaled(match: re.Match[str]) -> str:
+    """10w is 十万 and 5k is 五千 as people write them; 4K and 60W are names and watts."""
+    if match[2] in "WK":
+        return match[0]
+    unit = "万" if match[2] == "w" else "千"
+    return _counted(match[1], unit) + unit
+
+
+def _ratio_of(text: str) -> str:
+    return "比".join(number(part) for part in re.split("[:：-]", text.strip()))
+
+
+def _numbers() -> list[Entry]:
+    return [
+        (rf"{_FREE}({NUMBER}){_TO}({NUMBER})(?![\d-])", _range),
         (r"(?<=第)(\d+)", lambda m: cardinal(int(m[1]))),
-        (rf"(?<![\d.,\w])-(?={_NUMBER})", lambda m: "负"),
+        (rf"(?<![\d.,A-Za-z])-(?={NUMBER})", lambda m: "负"),
         (r"(?<![\d.,])0\d+(?![\d.])", lambda m: digits(m[0])),
         (r"\d+(?:\.\d+){2,}", lambda m: "点".join(digits(part) for part in m[0].split("."))),
-        (_NUMBER, _plain),
+        (NUMBER, lambda m: _counted(m[0], _rest(m))),
+        (r"(?<=[元个次人万千亿块])/(?=[\u4e00-\u9fff])", lambda m: "每"),
+    ]
+
+
+def _rules() -> list[tuple[re.Pattern[str], Replacement]]:
+    table: list[Entry] = [
+        (r"\d{17,}", lambda m: digits(m[0])),  # no quantity has so many; also bounds all below
+        *_arithmetic(),
+        *_telephones(),
+        *_dates(),
+        *_amounts(),
+        *_numbers(),
     ]
     return [(re.compile(pattern), replacement) for pattern, replacement in table]
 

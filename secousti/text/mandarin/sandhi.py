@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 _COUNTING = set("零一二三四五六七八九十百千万亿点幺两")
 _MULTIPLES = set("百千万亿")
-_ORDINAL_AFTER = set("月号楼班级")
+_OPERATORS = set("加减乘除比")
+_DIGITS = set("零一二三四五六七八九")
+_ORDINAL_AFTER = set("月号楼班级型期")
 _ORDINAL_BEFORE = set("第初周统唯专划合")
 
 
@@ -36,12 +38,20 @@ def spoken_tones(
 def _tone_of_one(characters: Sequence[str], syllables: Sequence[str], index: int) -> str:
     before = characters[index - 1] if index else ""
     after = characters[index + 1] if index + 1 < len(characters) else ""
+    if "".join(characters[max(index - 2, 0) : index]) == "分之":
+        return "1"
     if not after or before in _ORDINAL_BEFORE or _is_weekday(characters, index):
+        return "1"
+    if before in _COUNTING or (after in _COUNTING and after not in _MULTIPLES and after != "点"):
         return "1"
     if before and before == after:
         return "5"  # 看一看
-    if before in _COUNTING or (after in _COUNTING and after not in _MULTIPLES):
-        return "1"
+    if (
+        (before in ("月", "比") and after not in _MULTIPLES)
+        or after in _OPERATORS
+        or (after == "点" and "".join(characters[index + 2 : index + 3]) in _DIGITS)
+    ):
+        return "1"  # 一加一, 一比四, 一点五
     if after in _ORDINAL_AFTER:
         return "1"
     return "2" if syllables[index + 1].endswith("4") or after == "个" else "4"

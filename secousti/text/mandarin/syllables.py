@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from secousti.text.inventory import ERHUA, PINYIN_FINALS, PINYIN_INITIALS
 
@@ -11,6 +12,19 @@ _INITIAL = re.compile(rf"({'|'.join(sorted(PINYIN_INITIALS, key=len, reverse=Tru
 _SPELLED = {"iu": "iou", "ui": "uei", "un": "uen", "ue": "ve", "ê": "eh", "yo": "io"}
 _WITHOUT_INITIAL = [("yu", "v"), ("yi", "i"), ("y", "i"), ("wu", "u"), ("w", "u")]
 _SYLLABIC = {"hm": "m", "hng": "ng", "m": "m", "n": "n", "ng": "ng"}
+
+
+@dataclass(frozen=True)
+class Syllable:
+    """One spoken syllable: its characters (two with er-hua) and its pinyin with tone digit."""
+
+    text: str
+    pinyin: str
+
+    @property
+    def symbols(self) -> list[str]:
+        """Initial, final with tone, er-hua coda; empty when the reading is not Mandarin."""
+        return split_syllable(self.pinyin) or []
 
 
 def split_syllable(syllable: str) -> list[str] | None:
