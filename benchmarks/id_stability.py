@@ -24,7 +24,7 @@ from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler
 from secousti.config import load_codec_config
 from secousti.extraction.tokenizer import Tokenizer
-from secousti.hub.load import load_codec
+from secousti.hub.resolve import load_codec
 from secousti.streaming.encoder import StreamEncoder
 
 Ids = list[list[int]]

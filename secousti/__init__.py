@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from secousti.codec import SecoustiCodec
     from secousti.config import CodecConfig
     from secousti.encoded import Encoded
-    from secousti.hub.load import load_codec
+    from secousti.hub.resolve import load_codec
     from secousti.p2psyn.codec import P2PSynCodec
     from secousti.streaming.decoder import StreamDecoder
     from secousti.streaming.encoder import StreamEncoder
@@ -37,7 +37,7 @@ _HOMES = {
     "SecoustiCodec": "secousti.codec",
     "StreamDecoder": "secousti.streaming.decoder",
     "StreamEncoder": "secousti.streaming.encoder",
-    "load_codec": "secousti.hub.load",
+    "load_codec": "secousti.hub.resolve",
 }
 
 

@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -24,12 +25,12 @@ from secousti.encoded import Encoded, with_voice
 from secousti.errors import SecoustiError
 from secousti.hub.weights import HubMixin
 from secousti.paralinguistic.encoder import ParalinguisticEncoder
-from secousti.semantic.build import build_quantizer
 from secousti.semantic.connector import SemanticConnector
 from secousti.semantic.projection import SemanticProjection
+from secousti.semantic.quantizers import build_quantizer
 from secousti.streaming.chunks import in_chunks
 from secousti.streaming.state import State, substate
-from secousti.vocoder import build_vocoder
+from secousti.vocoder import build_vocoder, vocoder_config
 
 if TYPE_CHECKING:
     from secousti.onecore.codec import StreamingCodec
@@ -74,6 +75,8 @@ class SecoustiCodec(HubMixin, nn.Module):
     kind = "secousti"
     config_class = CodecConfig
     num_codebooks = 1
+    not_in_encoder = ("acoustic_projection", "connector", "decoder", "vocoder")
+    not_in_decoder = ("encoder", "acoustic_projection", "semantic_projection")
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -102,6 +105,22 @@ class SecoustiCodec(HubMixin, nn.Module):
         self.frames_per_token = math.prod(config.seanet.ratios)
         self.frame_size = self.hop_length * self.frames_per_token
         self.codebook_size = self.quantizer.codebook_size
+
+    def current_config(self) -> CodecConfig:
+        """The configuration with the vocoder that the codec has now.
+
+        Raises:
+            SecoustiError: a vocoder that hears other mel frames, or of an unknown kind.
+        """
+        if self.vocoder is None:
+            return replace(self.config, vocoder=None)
+        if self.vocoder.mel != self.config.mel:
+            raise SecoustiError(
+                f"the vocoder speaks mel frames of {self.vocoder.mel}, the codec makes those of "
+                f"{self.config.mel}"
+            )
+        vocoder = vocoder_config(self.vocoder, self.config.vocoder)
+        return replace(self.config, vocoder=vocoder)
 
     def prepare(self) -> None:
         """Bring the connector and the decoder to ``config.decode_precision``."""

@@ -11,16 +11,17 @@ from secousti import SecoustiCodec
 from secousti.acoustic.transformer import LayerScale
 from secousti.audio.batch import as_batch
 from secousti.config import (
+    CausalIstftConfig,
     CodecConfig,
     DepthConfig,
     ParalinguisticConfig,
     PitchConfig,
     SEANetConfig,
     TransformerConfig,
+    VocoderConfig,
 )
-from secousti.hub.release import read_checkpoint, release_config, rename_release
-from secousti.hub.weights import load_strictly
-from secousti.vocoder.config import CausalIstftConfig, VocoderConfig
+from secousti.pretrained import load_strictly
+from secousti.release import read_checkpoint, release_config, rename_release
 
 # Untrained vocoders amplify rounding; the bundled models are held to 1e-4.
 AUDIO_TOLERANCE = 2e-4

@@ -15,7 +15,7 @@ from model import load
 from secousti.audio.io import save_audio
 from secousti.errors import SecoustiError
 from secousti.extraction.dataset import TokenDataset
-from secousti.hub.load import load_codec
+from secousti.hub.resolve import load_codec
 from secousti.streaming.decoder import StreamDecoder
 
 

@@ -41,7 +41,7 @@ def export(
 
     from secousti.errors import SecoustiError
     from secousti.export import export as run
-    from secousti.hub.load import load_codec
+    from secousti.hub.resolve import load_codec
 
     codec = load_codec(model)
     if codec.kind != "secousti":

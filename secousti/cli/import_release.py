@@ -33,7 +33,7 @@ def import_release(
 
       secousti roundtrip speech.wav -o heard.wav --model ./secousti-21hz
     """
-    from secousti.hub import release
+    from secousti import release
 
     codec = release.import_release(
         model, vocoder, output, window_rule="release" if release_window else "central"

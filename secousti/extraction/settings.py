@@ -44,7 +44,7 @@ class Settings:
 
     def load_codec(self, device: str | None = None) -> SecoustiCodec | P2PSynCodec:
         """The model, on ``device`` (``self.device`` if not given) and in ``dtype``."""
-        from secousti.hub.load import load_codec
+        from secousti.hub.resolve import load_codec
 
         codec = load_codec(self.model, device=device or self.device, revision=self.revision)
         return codec.to(_DTYPES[self.dtype])

@@ -12,8 +12,7 @@ from secousti.container.errors import ContainerError
 from secousti.container.header import Header
 from secousti.errors import SecoustiError
 from secousti.hub.catalog import models
-from secousti.hub.load import load_codec
-from secousti.hub.resolve import DEFAULT_MODEL
+from secousti.hub.resolve import DEFAULT_MODEL, load_codec
 from secousti.p2psyn.codec import P2PSynCodec
 
 Codec: TypeAlias = SecoustiCodec | P2PSynCodec

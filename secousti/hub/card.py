@@ -10,8 +10,7 @@ import yaml
 
 from secousti.config import to_dict
 from secousti.errors import SecoustiError
-from secousti.hub.kinds import class_name
-from secousti.hub.resolve import bundled_folder
+from secousti.hub.resolve import bundled_folder, class_name
 
 RESULTS_NAME = "results.json"
 

@@ -10,10 +10,8 @@ import torch
 
 from secousti.config import from_dict
 from secousti.errors import SecoustiError
-from secousti.hub.kinds import codec_class
-from secousti.hub.resolve import bundled_folder, bundled_models
+from secousti.hub.resolve import bundled_folder, bundled_models, codec_class, read_config
 from secousti.hub.shared import weight_files
-from secousti.hub.weights import read_config
 
 
 @dataclass(frozen=True)

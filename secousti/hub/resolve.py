@@ -1,13 +1,73 @@
-"""From a model's name to the folder that holds it."""
+"""From a model's name to the folder that holds it, and to the class that loads it."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from secousti.errors import SecoustiError
 
+if TYPE_CHECKING:
+    import torch
+
+    from secousti.codec import SecoustiCodec
+    from secousti.p2psyn.codec import P2PSynCodec
+
 BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT_MODEL = "mini-21hz"
+FORMAT = 1  # of config.json
+
+# What of a codec is loaded: both halves, what makes tokens and voices, or what makes sound.
+Parts: TypeAlias = Literal["all", "encoder", "decoder"]
+
+# The kinds of codec that a config.json may name.
+_CLASSES = {
+    "secousti": ("secousti.codec", "SecoustiCodec"),
+    "p2psyn": ("secousti.p2psyn.codec", "P2PSynCodec"),
+}
+
+
+def load_codec(
+    name: str | Path = DEFAULT_MODEL,
+    *,
+    device: torch.device | str = "cpu",
+    revision: str | None = None,
+    parts: Parts = "all",
+) -> SecoustiCodec | P2PSynCodec:
+    """The codec ``name``, of the kind that its config.json says.
+
+    Args:
+        name: a bundled model, a directory, or ``org/name`` on the Hub.
+        device: where it runs.
+        revision: branch, tag or commit of a Hub model.
+        parts: ``encoder`` or ``decoder`` loads only that half.
+
+    Raises:
+        SecoustiError: no such model, or a kind this version does not know.
+    """
+    folder = resolve(name, revision)
+    kind = read_config(folder).get("codec")
+    cls = codec_class(kind)
+    if cls is None:
+        raise SecoustiError(f"{folder} holds a {kind!r} model, which this version does not know")
+    codec: SecoustiCodec | P2PSynCodec = cls.from_pretrained(
+        name, device=device, revision=revision, parts=parts
+    )
+    return codec
+
+
+def class_name(kind: Any) -> str | None:
+    """What users call this kind of codec; ``None`` for one that this version does not know."""
+    return _CLASSES[kind][1] if isinstance(kind, str) and kind in _CLASSES else None
+
+
+def codec_class(kind: Any) -> Any:
+    """The class of a kind, imported when first asked for; ``None`` as above."""
+    if class_name(kind) is None:
+        return None
+    module, name = _CLASSES[kind]
+    return getattr(importlib.import_module(module), name)
 
 
 def bundled_models() -> list[str]:
@@ -23,9 +83,14 @@ def bundled_folder(name: str) -> Path:
 def resolve(name: str | Path, revision: str | None = None) -> Path:
     """The folder of a bundled, local or Hub model (downloaded once, then cached).
 
+    A bundled model's name means the bundled model, also where a folder of that name lies in the
+    working directory; that folder is ``./name``.
+
     Raises:
         SecoustiError: none of the three; says what was looked for.
     """
+    if str(name) in bundled_models() and not isinstance(name, Path):
+        return bundled_folder(str(name))
     local = Path(name).expanduser()
     if local.is_dir():
         return local
@@ -37,6 +102,26 @@ def resolve(name: str | Path, revision: str | None = None) -> Path:
         f"unknown model {str(name)!r}: not a directory, not on the Hub (org/name), and not one of "
         f"the bundled models ({', '.join(bundled_models()) or 'none here'})"
     )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The parsed config.json of a codec's folder.
+
+    Raises:
+        SecoustiError: missing, unreadable, or of a format newer than this version knows.
+    """
+    from secousti.pretrained import read_document  # brings PyTorch, which names alone don't need
+
+    document = read_document(folder)
+    path = folder / "config.json"
+    if "config" not in document:
+        raise SecoustiError(f"{path} is not a secousti model configuration")
+    version = document.get("format", 1)
+    if not isinstance(version, int):
+        raise SecoustiError(f"{path}: format must be a number, found {version!r}")
+    if version > FORMAT:
+        raise SecoustiError(f"{path} has format {version}; update secousti to read it")
+    return document
 
 
 def _download(repo_id: str, revision: str | None) -> Path:

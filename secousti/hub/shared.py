@@ -7,25 +7,29 @@ no ``vocoder.*`` tensors; they lie in ``bundled/vocoders/NAME``. A codec saved b
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 from secousti.hub import resolve
+from secousti.pretrained import (
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    WeightFile,
+    read_document,
+    save_folder,
+    stored_tensors,
+)
 
 KEY = "shared_vocoder"
 _PREFIX = "vocoder."
-_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 
 
 def shared_vocoders() -> list[str]:
     """Names of the vocoders that came with the package."""
-    return sorted(path.parent.name for path in _root().glob(f"*/{_CONFIG}"))
+    return sorted(path.parent.name for path in _root().glob(f"*/{CONFIG_NAME}"))
 
 
 def vocoder_folder(name: str) -> Path:
@@ -40,18 +44,19 @@ def vocoder_folder(name: str) -> Path:
     return _root() / name
 
 
-def weight_files(folder: Path, document: dict[str, Any]) -> list[tuple[str, Path]]:
+def weight_files(folder: Path, document: dict[str, Any]) -> list[WeightFile]:
     """Where a model's tensors lie: a prefix of their names and a safetensors file, for each file.
 
     Args:
-        folder: of the model. document: its parsed config.json.
+        folder: of the model.
+        document: its parsed config.json.
 
     Raises:
         SecoustiError: it names a vocoder that this version does not have.
     """
-    files = [("", folder / _WEIGHTS)]
+    files = [("", folder / WEIGHTS_NAME)]
     if KEY in document:
-        files.append((_PREFIX, vocoder_folder(document[KEY]) / _WEIGHTS))
+        files.append((_PREFIX, vocoder_folder(document[KEY]) / WEIGHTS_NAME))
     return files
 
 
@@ -61,18 +66,15 @@ def share_vocoder(folder: Path, name: str) -> None:
     Raises:
         SecoustiError: there is no such vocoder, or the codec's own differs from it.
     """
-    shared = load_file(vocoder_folder(name) / _WEIGHTS)
-    tensors = load_file(folder / _WEIGHTS)
+    shared = dict(stored_tensors([("", vocoder_folder(name) / WEIGHTS_NAME)]))
+    tensors = dict(stored_tensors([("", folder / WEIGHTS_NAME)]))
     own = {k.removeprefix(_PREFIX): t for k, t in tensors.items() if k.startswith(_PREFIX)}
     if not _equal(own, shared):
         raise SecoustiError(f"the vocoder of {folder} is not the bundled vocoder {name!r}")
-    document = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    document = read_document(folder)
     config = document.pop("config")
     document |= {KEY: name, "config": config}
-    with replacing(folder / _WEIGHTS) as path:
-        save_file({k: t for k, t in tensors.items() if not k.startswith(_PREFIX)}, path)
-    with replacing(folder / _CONFIG) as path:
-        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    save_folder(folder, document, {k: t for k, t in tensors.items() if not k.startswith(_PREFIX)})
 
 
 def _equal(own: dict[str, Tensor], shared: dict[str, Tensor]) -> bool:

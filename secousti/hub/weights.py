@@ -1,28 +1,31 @@
-"""Saving, loading and sharing models: ``config.json`` + ``model.safetensors``, no pickles."""
+"""Loading, saving and sharing codecs: ``config.json`` + ``model.safetensors``, no pickles."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from secousti.atomic import replacing
 from secousti.config import from_dict, to_dict
 from secousti.errors import SecoustiError
-from secousti.hub.kinds import class_name
-from secousti.hub.resolve import resolve
+from secousti.hub.absent import leave_out
+from secousti.hub.resolve import FORMAT, Parts, class_name, read_config, resolve
 from secousti.hub.shared import weight_files
-
-CONFIG_NAME = "config.json"
-WEIGHTS_NAME = "model.safetensors"
-FORMAT = 1
+from secousti.pretrained import (
+    CONFIG_NAME,
+    WeightFile,
+    build,
+    check_shapes,
+    fill,
+    save_folder,
+    stored_shapes,
+    stored_tensors,
+)
 
 M = TypeVar("M", bound="HubMixin")
 
@@ -30,13 +33,19 @@ M = TypeVar("M", bound="HubMixin")
 class HubMixin:
     """``from_pretrained``, ``save_pretrained`` and ``push_to_hub`` for a codec.
 
-    The class names its ``kind`` (what config.json calls it) and its ``config_class``.
+    The class names its ``kind`` (what config.json calls it), its ``config_class``, and for each
+    half the modules that only the other half needs.
     """
 
     kind: str
     config_class: type
     config: Any = None
     model_id: str = "unnamed"
+    parts: Parts = "all"
+    # names of modules, with dots, that are left out when one half is loaded
+    not_in_encoder: tuple[str, ...] = ()
+    not_in_decoder: tuple[str, ...] = ()
+    _files: tuple[WeightFile, ...] = ()  # of a codec that was loaded
 
     @classmethod
     def from_pretrained(
@@ -45,58 +54,68 @@ class HubMixin:
         *,
         device: torch.device | str = "cpu",
         revision: str | None = None,
+        parts: Parts = "all",
     ) -> M:
         """A model ready to use, in ``eval()``.
 
         Args:
             name: a bundled model (``mini-21hz``), a directory, or ``org/name`` on the Hub.
+            device: where it runs.
             revision: branch, tag or commit of a Hub model.
+            parts: ``encoder`` loads what makes tokens and voices, ``decoder`` what makes sound;
+                the other half takes no memory, and asking for it is an error that says so.
 
         Raises:
-            SecoustiError: no such model, wrong kind, or weights that do not fit the
-                configuration (every missing or unexpected tensor is named).
+            SecoustiError: no such model, wrong kind, a configuration beyond its limits, or weights
+                that do not fit it (every missing or unexpected tensor is named).
         """
+        if parts not in get_args(Parts):
+            raise SecoustiError(f"parts must be one of {get_args(Parts)}, found {parts!r}")
         folder = resolve(name, revision)
         document = read_config(folder)
         if document.get("codec") != cls.kind:
             raise SecoustiError(_wrong_kind(name, document.get("codec"), cls.__name__))
-        config: Any = from_dict(
-            cls.config_class, document["config"], f"{folder / CONFIG_NAME}: config"
-        )
-        model = cls(config)  # type: ignore[call-arg]
-        assert isinstance(model, nn.Module)
-        load_strictly(model, _all_weights(folder, document), str(folder / WEIGHTS_NAME))
+        where = f"{folder / CONFIG_NAME}: config"
+        config: Any = from_dict(cls.config_class, document["config"], where)
+        model = _load(cls, config, tuple(weight_files(folder, document)), parts)
         model.model_id = document.get("model_id", Path(str(name)).name)
         model.prepare()
-        return model.eval().to(device)
+        return model.eval().to(device)  # type: ignore[attr-defined]
 
     def prepare(self) -> None:
         """What a codec does with itself once its weights are loaded, before it is used."""
 
+    def current_config(self) -> Any:
+        """The configuration that builds the codec as it is now."""
+        return self.config
+
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> Path:
         """Write config.json and model.safetensors into ``folder`` (made if needed).
 
-        ``dtype``: store floating-point weights so (``torch.float16`` for a small download);
-        loading gives float32 again. Without it they are stored as they are, float64 as float32.
+        Args:
+            folder: where; each file appears whole.
+            dtype: store floating-point weights so (``torch.float16`` for a small download);
+                loading gives float32 again. Without it they are stored as they are, float64 as
+                float32.
 
         Raises:
-            SecoustiError: a weight that ``dtype`` cannot hold.
+            SecoustiError: a weight that ``dtype`` cannot hold, or a codec of which one half was
+                loaded.
         """
+        if self.parts != "all":
+            raise SecoustiError(
+                f"the model {self.model_id!r} was loaded with parts={self.parts!r}: load it whole "
+                "to save it"
+            )
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         document = {
             "codec": self.kind,
             "format": FORMAT,
             "model_id": folder.name if self.model_id == "unnamed" else self.model_id,
-            "config": to_dict(self.config),
+            "config": to_dict(self.current_config()),
         }
         tensors = {name: _stored(t, dtype) for name, t in self._module().state_dict().items()}
-        _check_finite(tensors)
-        with replacing(folder / WEIGHTS_NAME) as path:
-            save_file(tensors, path)
-        with replacing(folder / CONFIG_NAME) as path:
-            path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        return folder
+        return save_folder(folder, document, tensors)
 
     def push_to_hub(
         self, repo_id: str, *, private: bool = False, revision: str | None = None
@@ -118,8 +137,20 @@ class HubMixin:
 
     @functools.cached_property
     def weight_hash(self) -> str:
-        """16 hex digits of a hash over every weight's name and float32 value."""
-        return hash_of(self._module())
+        """16 hex digits of a hash over every weight's name and float32 value.
+
+        Of the whole codec, also where one half is loaded.
+        """
+        if self.parts == "all":
+            return hash_of(self._module())
+        return _digest(stored_tensors(self._files))
+
+    @functools.cached_property
+    def whole(self: M) -> M:
+        """The codec with both halves: itself, or loaded from where it came."""
+        if self.parts == "all":
+            return self
+        return _load(type(self), self.config, self._files, "all")
 
     def _module(self) -> nn.Module:
         assert isinstance(self, nn.Module)
@@ -128,74 +159,28 @@ class HubMixin:
 
 def hash_of(module: nn.Module) -> str:
     """16 hex digits of a hash over every weight's name and float32 value."""
+    return _digest(sorted(module.state_dict().items()))
+
+
+def _digest(tensors: Iterable[tuple[str, Tensor]]) -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in tensors:
         digest.update(name.encode())
         digest.update(_stored(tensor, torch.float32).cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The parsed config.json of a model folder.
-
-    Raises:
-        SecoustiError: missing, unreadable, or of a format newer than this version knows.
-    """
-    path = folder / CONFIG_NAME
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SecoustiError(f"{folder} is not a model: it has no {CONFIG_NAME}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SecoustiError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(document, dict) or "config" not in document:
-        raise SecoustiError(f"{path} is not a secousti model configuration")
-    if document.get("format", 1) > FORMAT:
-        raise SecoustiError(f"{path} has format {document['format']}; update secousti to read it")
-    return document
-
-
-def _all_weights(folder: Path, document: dict[str, Any]) -> dict[str, Tensor]:
-    """A model's tensors from all files that it names."""
-    return {
-        prefix + name: tensor
-        for prefix, path in weight_files(folder, document)
-        for name, tensor in read_weights(path).items()
-    }
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, floating-point ones as float32.
-
-    Raises:
-        SecoustiError: missing or damaged file.
-    """
-    if not path.is_file():
-        raise SecoustiError(f"the model has no weights: {path} is missing")
-    try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise SecoustiError(f"{path} is damaged: {error}") from error
-    return {name: _stored(tensor, torch.float32) for name, tensor in tensors.items()}
-
-
-def load_strictly(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Load exactly the model's tensors.
-
-    Raises:
-        SecoustiError: names every missing, unexpected or misshapen one.
-    """
-    own = model.state_dict()
-    problems = [f"missing {name}" for name in sorted(own.keys() - tensors.keys())]
-    problems += [f"unexpected {name}" for name in sorted(tensors.keys() - own.keys())]
-    problems += [
-        f"{name} has shape {tuple(tensors[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in sorted(own.keys() & tensors.keys())
-        if own[name].shape != tensors[name].shape
-    ]
-    if problems:
-        raise SecoustiError(f"{where} does not fit the model: " + "; ".join(problems))
-    model.load_state_dict(tensors)
+def _load(cls: type[M], config: Any, files: tuple[WeightFile, ...], parts: Parts) -> M:
+    """A codec with the weights of ``files``, or one half of them."""
+    where, shapes = str(files[0][1]), stored_shapes(files)
+    model: Any = build(lambda: cls(config), shapes, where)  # type: ignore[call-arg, type-var]
+    check_shapes(model, shapes, where)
+    model.parts, model._files = parts, files
+    if parts != "all":
+        leave_out(model, cls.not_in_encoder if parts == "encoder" else cls.not_in_decoder, parts)
+    fill(model, files)
+    loaded: M = model
+    return loaded
 
 
 def _wrong_kind(name: str | Path, found: Any, wanted: str) -> str:
@@ -207,12 +192,6 @@ def _wrong_kind(name: str | Path, found: Any, wanted: str) -> str:
         f"{str(name)!r} is a {known} model, not a {wanted}: load it with {known}.from_pretrained, "
         "or with secousti.load_codec, which loads any kind"
     )
-
-
-def _check_finite(tensors: dict[str, Tensor]) -> None:
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise SecoustiError(f"the weights {name} are not finite as {tensor.dtype}")
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -42,6 +42,8 @@ class P2PSynCodec(HubMixin, nn.Module):
     kind = "p2psyn"
     config_class = P2PSynConfig
     num_codebooks = 1
+    not_in_encoder = ("pseudo", "teacher.decoder")
+    not_in_decoder = ("teacher.encoder",)
 
     def __init__(self, config: P2PSynConfig) -> None:
         super().__init__()
@@ -96,7 +98,7 @@ class P2PSynCodec(HubMixin, nn.Module):
     @property
     def weight_hash(self) -> str:
         """16 hex digits of what tokens mean; pseudo VQs and decoder may differ at a receiver."""
-        return self.teacher.token_hash()
+        return self.whole.teacher.token_hash()
 
     @property
     def device(self) -> torch.device:

@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from secousti.config import within
 from secousti.errors import SecoustiError
+from secousti.samples import MAX_RATE, MIN_RATE
+
+_WIDEST = 16_384  # channels of any layer
+_DEEPEST = 256  # blocks of any stack
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,10 @@ class BackboneConfig:
     causal: bool = False
 
     def __post_init__(self) -> None:
+        within("backbone", self, coefficients=(1, 8192), channels=(1, _WIDEST))
+        within("backbone", self, hidden=(1, 8 * _WIDEST), latent_dim=(1, _WIDEST))
+        within("backbone", self, encoder_blocks=(0, _DEEPEST), decoder_blocks=(0, _DEEPEST))
+        within("backbone", self, kernel_size=(1, 255), stride=(1, 256), down_kernel=(1, 1024))
         if self.causal and self.grn == "global":
             raise SecoustiError("backbone.grn 'global' sums over all time; a causal one is 'frame'")
         if self.causal and self.down_kernel < self.stride:
@@ -59,11 +68,7 @@ class QuantizerConfig:
     projections: bool = False
 
     def __post_init__(self) -> None:
-        if self.pseudo_stages < 0 or self.codebook_size < 2:
-            raise SecoustiError(
-                "quantizer: pseudo_stages must be 0 or more and codebook_size 2 or more, found "
-                f"{self.pseudo_stages} and {self.codebook_size}"
-            )
+        within("quantizer", self, codebook_size=(2, 2**20), pseudo_stages=(0, 64))
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,10 @@ class PseudoConfig:
     estimate: Literal["argmax", "expected"] = "argmax"
 
     def __post_init__(self) -> None:
+        within("pseudo", self, channels=(1, _WIDEST), heads=(1, 1024), blocks=(0, _DEEPEST))
+        within("pseudo", self, ffn=(1, 8 * _WIDEST), lstm_channels=(1, _WIDEST))
+        within("pseudo", self, conv_kernel=(1, 1023), input_kernel=(1, 1023), lstm_layers=(1, 64))
+        within("pseudo", self, dropout=(0, 1), context=(1, 65_536), lookahead=(0, 1024))
         if self.channels % self.heads or (self.channels // self.heads) % 2:
             raise SecoustiError(
                 f"pseudo.channels {self.channels} must be an even multiple of heads {self.heads}"
@@ -115,6 +124,9 @@ class P2PSynConfig:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+
+    def __post_init__(self) -> None:
+        within("codec", self, sample_rate=(MIN_RATE, MAX_RATE))
 
     @property
     def frame_size(self) -> int:

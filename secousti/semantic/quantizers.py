@@ -1,4 +1,4 @@
-"""The learnt codebooks of Table II: VQ-VAE and SimVQ, through vector-quantize-pytorch."""
+"""Which quantizer a configuration names, and the learnt codebooks of Table II."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from torch import Tensor, nn
 
 from secousti.config import QuantizerConfig
 from secousti.errors import require
+from secousti.semantic.fsq import FSQ
 from secousti.semantic.quantizer import Quantized, Quantizer
 
 
+def build_quantizer(dim: int, config: QuantizerConfig) -> Quantizer:
+    """The quantizer ``config.kind`` for vectors of ``dim`` numbers, freshly initialised."""
+    return FSQ(dim, config) if config.kind == "fsq" else VectorQuantizer(dim, config)
+
+
 class VectorQuantizer(Quantizer):
-    """Nearest of ``codebook_size`` vectors of ``codebook_dim`` numbers, between two projections.
+    """VQ-VAE and SimVQ, through vector-quantize-pytorch (the [train] extra).
+
+    The nearest of ``codebook_size`` vectors of ``codebook_dim`` numbers, between two projections.
 
     ``vq`` (van den Oord et al. 2017) moves its codebook by exponential averages and restarts from
     k-means; ``simvq`` (Zhu et al. 2024) learns one linear map of a fixed random codebook. Both

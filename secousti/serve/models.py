@@ -12,8 +12,7 @@ from secousti.encoded import PARALINGUISTIC_BITS
 from secousti.errors import SecoustiError
 from secousti.files.models import load
 from secousti.files.sessions import is_causal
-from secousti.hub.resolve import DEFAULT_MODEL, bundled_folder, bundled_models
-from secousti.hub.weights import read_config
+from secousti.hub.resolve import DEFAULT_MODEL, bundled_folder, bundled_models, read_config
 from secousti.serve.cost import ModelCost
 from secousti.serve.errors import Refused
 

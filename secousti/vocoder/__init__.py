@@ -1,6 +1,15 @@
 """Vocoders: log-mel frames in, audio out, whole or as a stream."""
 
-from secousti.vocoder.build import build_vocoder
-from secousti.vocoder.config import CausalIstftConfig, HifiganConfig, HiftConfig, VocoderConfig
+from secousti.config import CausalIstftConfig, HifiganConfig, HiftConfig, VocoderConfig
+from secousti.vocoder.files import build_vocoder, load_vocoder, save_vocoder, vocoder_config
 
-__all__ = ["CausalIstftConfig", "HifiganConfig", "HiftConfig", "VocoderConfig", "build_vocoder"]
+__all__ = [
+    "CausalIstftConfig",
+    "HifiganConfig",
+    "HiftConfig",
+    "VocoderConfig",
+    "build_vocoder",
+    "load_vocoder",
+    "save_vocoder",
+    "vocoder_config",
+]

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.acoustic.linear import Linear
+from secousti.config import CausalIstftConfig
 from secousti.errors import SecoustiError
 from secousti.streaming.state import State, StreamingModule, substate, tensor
 from secousti.vocoder.backbone import ConvNeXt
 from secousti.vocoder.base import Vocoder
-from secousti.vocoder.config import CausalIstftConfig
 from secousti.vocoder.overlap import MagnitudeProjection, OverlapAdd, synthesis_window
 from secousti.vocoder.pitch import PitchNet, fundamental
 from secousti.vocoder.source import NoiseFrames, PulseTrain

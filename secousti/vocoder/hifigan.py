@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from secousti.config import HifiganConfig
 from secousti.errors import SecoustiError
 from secousti.streaming.state import State, tensor
 from secousti.vocoder.base import Vocoder
-from secousti.vocoder.config import HifiganConfig
 from secousti.vocoder.release import load_folded
 from secousti.vocoder.timed import (
     DelayLine,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from secousti.config import HiftConfig
 from secousti.errors import SecoustiError
 from secousti.streaming.state import State, tensor
 from secousti.vocoder.base import Vocoder
-from secousti.vocoder.config import HiftConfig
 from secousti.vocoder.hift_source import F0Predictor, SineSource
 from secousti.vocoder.release import fold_weight_norm, load_folded
 from secousti.vocoder.timed import (

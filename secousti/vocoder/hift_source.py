@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from secousti.config import HiftConfig
 from secousti.streaming.state import State, map_state, tensor
-from secousti.vocoder.config import HiftConfig
 from secousti.vocoder.pitch import wide_dtype
 from secousti.vocoder.timed import PartRunner, Timed, TimedConv1d, init_parts
 

@@ -11,7 +11,7 @@ from secousti import SecoustiCodec, SecoustiError
 from secousti.audio.mel import LogMel
 from secousti.audio.resample import SincResampler
 from secousti.config import MelConfig
-from secousti.hub.release import import_release, read_checkpoint
+from secousti.release import import_release, read_checkpoint
 from tests.toy import PARITY, released_toy
 
 TOLERANCE = 1e-4

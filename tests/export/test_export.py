@@ -15,7 +15,7 @@ import torch
 
 from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
 from secousti.audio.io import load_audio, save_audio
-from secousti.config import CodecConfig, PitchConfig
+from secousti.config import CausalIstftConfig, CodecConfig, PitchConfig, VocoderConfig
 from secousti.errors import SecoustiError
 from secousti.export import export
 from secousti.export.check import AUDIO_TOLERANCE, Agreement
@@ -23,7 +23,6 @@ from secousti.export.graphs import step_graphs
 from secousti.export.real import real_arithmetic
 from secousti.export.runtime import OnnxStep, open_steps
 from secousti.export.write import Exported
-from secousti.vocoder.config import CausalIstftConfig, VocoderConfig
 from tests.toy import toy_codec, toy_speech
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_stream.py"

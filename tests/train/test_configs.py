@@ -10,9 +10,8 @@ import torch
 import yaml
 
 from secousti import SecoustiCodec
-from secousti.config import from_dict, merge, read_yaml
+from secousti.config import VocoderConfig, from_dict, merge, read_yaml
 from secousti.errors import SecoustiError
-from secousti.vocoder.config import VocoderConfig
 from tests.toy import toy_speech
 from tests.train.corpus import REPO, losses, toy_document, write_config, write_corpus
 from train.codec.config import Config, load

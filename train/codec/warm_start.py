@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 
 from secousti.codec import SecoustiCodec
-from secousti.config import MelConfig, to_dict
+from secousti.config import MelConfig, VocoderConfig, to_dict
 from secousti.errors import SecoustiError
 from secousti.hub.shared import shared_vocoders, vocoder_folder
-from secousti.hub.weights import load_strictly
+from secousti.pretrained import load_strictly
 from secousti.vocoder.base import Vocoder
-from secousti.vocoder.config import VocoderConfig
 from secousti.vocoder.files import load_vocoder
 
 

@@ -34,7 +34,7 @@ from secousti.atomic import replacing
 from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
 from secousti.hub.card import RESULTS_NAME, model_card
-from secousti.hub.load import load_codec
+from secousti.hub.resolve import load_codec
 from secousti.hub.shared import share_vocoder, shared_vocoders
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.vocoder.files import load_vocoder, save_vocoder

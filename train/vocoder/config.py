@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from secousti.config import MelConfig, from_dict
-from secousti.vocoder.config import VocoderConfig
+from secousti.config import MelConfig, VocoderConfig, from_dict
 from secousti.vocoder.discriminators import DiscriminatorConfig
 from train.data.augment import check_range
 from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document

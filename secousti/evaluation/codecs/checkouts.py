@@ -245,7 +245,7 @@ class MdctCodec(Codec):
 
     @cached_property
     def _codec(self) -> Any:
-        from secousti.hub.load import load_codec
+        from secousti.hub.resolve import load_codec
 
         codec = load_codec(self.model, device=self.device).eval()
         if codec.kind != "p2psyn":

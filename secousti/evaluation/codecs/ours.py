@@ -30,7 +30,7 @@ class Secousti(Codec):
 
     @cached_property
     def _codec(self) -> Any:
-        from secousti.hub.load import load_codec
+        from secousti.hub.resolve import load_codec
 
         return load_codec(self.model, device=self.device).eval()
 
@@ -144,7 +144,7 @@ class VocoderCopy(Codec):
 
     @cached_property
     def _codec(self) -> Any:
-        from secousti.hub.load import load_codec
+        from secousti.hub.resolve import load_codec
 
         codec = load_codec(self.model, device=self.device).eval()
         if getattr(codec, "vocoder", None) is None:

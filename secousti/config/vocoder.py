@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from secousti.config.reading import few, within
+from secousti.errors import SecoustiError
+
+_WIDEST = 16_384
+_STAGES = (1, 8)  # of upsampling, and of kernels in a stage
+
 
 @dataclass(frozen=True)
 class CausalIstftConfig:
@@ -30,6 +36,12 @@ class CausalIstftConfig:
     pitch_channels: int = 96
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        section = "vocoder.causal_istft"
+        within(section, self, channels=(1, _WIDEST), layers=(0, 256), kernel_size=(1, 255))
+        within(section, self, expansion=(1, 32), n_fft=(2, 65_536), lookahead=(0, 256))
+        within(section, self, pitch_channels=(1, _WIDEST))
+
 
 @dataclass(frozen=True)
 class HifiganConfig:
@@ -45,6 +57,11 @@ class HifiganConfig:
     resblock_kernel_sizes: tuple[int, ...] = (3, 7, 11)
     resblock_dilations: tuple[int, ...] = (1, 3, 5)
     causal: bool = False
+
+    def __post_init__(self) -> None:
+        section = "vocoder.hifigan"
+        within(section, self, channels=(1, _WIDEST))
+        _check_stages(section, self)
 
 
 @dataclass(frozen=True)
@@ -70,6 +87,14 @@ class HiftConfig:
     audio_limit: float = 0.99
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        section = "vocoder.hift"
+        within(section, self, channels=(1, _WIDEST), f0_channels=(1, _WIDEST), harmonics=(0, 256))
+        within(section, self, n_fft=(2, 4096), hop=(1, 4096))
+        few(section, self, source_kernel_sizes=_STAGES)
+        within(section, self, source_kernel_sizes=(1, 1024))
+        _check_stages(section, self)
+
 
 @dataclass(frozen=True)
 class VocoderConfig:
@@ -79,3 +104,15 @@ class VocoderConfig:
     causal_istft: CausalIstftConfig = field(default_factory=CausalIstftConfig)
     hifigan: HifiganConfig = field(default_factory=HifiganConfig)
     hift: HiftConfig = field(default_factory=HiftConfig)
+
+
+def _check_stages(section: str, config: HifiganConfig | HiftConfig) -> None:
+    few(section, config, upsample_rates=_STAGES, resblock_kernel_sizes=_STAGES)
+    few(section, config, resblock_dilations=_STAGES)
+    within(section, config, upsample_rates=(1, 1024), upsample_kernel_sizes=(1, 1024))
+    within(section, config, resblock_kernel_sizes=(1, 1024), resblock_dilations=(1, 1024))
+    if len(config.upsample_rates) != len(config.upsample_kernel_sizes):
+        raise SecoustiError(
+            f"{section} has {len(config.upsample_rates)} upsample_rates and "
+            f"{len(config.upsample_kernel_sizes)} upsample_kernel_sizes"
+        )

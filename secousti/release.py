@@ -19,10 +19,10 @@ from secousti.config import (
     QuantizerConfig,
     SEANetConfig,
     TransformerConfig,
+    VocoderConfig,
 )
 from secousti.errors import SecoustiError
-from secousti.hub.weights import load_strictly
-from secousti.vocoder.config import VocoderConfig
+from secousti.pretrained import load_strictly
 
 # The released name of each transformer and ours.
 _TRANSFORMERS = {

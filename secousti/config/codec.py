@@ -1,25 +1,19 @@
-"""Hyperparameters as frozen dataclasses, read from and written to YAML or JSON.
-
-One dataclass per module that has hyperparameters. ``from_dict`` checks every key and type by
-name, so a typo in a file is one sentence and never a silently ignored line.
-"""
+"""Hyperparameters of SecoustiCodec: one dataclass per module that has some."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import types
-import typing
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-import yaml
-
+from secousti.config.reading import few, from_dict, read_yaml, within
+from secousti.config.vocoder import VocoderConfig
 from secousti.errors import SecoustiError
-from secousti.vocoder.config import VocoderConfig
+from secousti.samples import MAX_RATE, MIN_RATE
 
-T = TypeVar("T")
+_WIDEST = 16_384  # channels of any layer
+_DEEPEST = 256  # layers of any stack
 
 
 @dataclass(frozen=True)
@@ -37,6 +31,16 @@ class MelConfig:
     fmin: float = 0.0
     fmax: float = 8000.0
     mode: Literal["causal", "centered"] = "causal"
+
+    def __post_init__(self) -> None:
+        rates, sizes = (MIN_RATE, MAX_RATE), (1, 65_536)
+        within("mel", self, sample_rate=rates, n_fft=sizes, hop_length=sizes, n_mels=(1, 1024))
+        if self.hop_length > self.n_fft:
+            raise SecoustiError(
+                f"mel.hop_length {self.hop_length} leaves samples out: mel.n_fft is {self.n_fft}"
+            )
+        if not 0 <= self.fmin < self.fmax:
+            raise SecoustiError(f"mel.fmin {self.fmin:g} must lie in 0 to mel.fmax {self.fmax:g}")
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,16 @@ class SEANetConfig:
     compress: int = 2
     causal: bool = True
 
+    def __post_init__(self) -> None:
+        few("seanet", self, ratios=(0, 8))
+        within("seanet", self, dimension=(1, _WIDEST), n_filters=(1, 4096), ratios=(1, 64))
+        within("seanet", self, kernel_size=(1, 255), residual_kernel_size=(1, 255))
+        within("seanet", self, last_kernel_size=(1, 255), compress=(1, 64))
+        if self.n_filters < self.compress:
+            raise SecoustiError(
+                f"seanet.compress {self.compress} leaves nothing of n_filters {self.n_filters}"
+            )
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
@@ -91,6 +105,16 @@ class TransformerConfig:
     layer_scale: float = 0.01
     causal: bool = True
 
+    def __post_init__(self) -> None:
+        within("transformer", self, d_model=(1, _WIDEST), num_heads=(1, 1024))
+        within("transformer", self, dim_feedforward=(1, 8 * _WIDEST), context=(1, 65_536))
+        within("transformer", self, max_period=(1, 1e12))
+        if self.d_model % self.num_heads or self.d_model // self.num_heads % 2:
+            raise SecoustiError(
+                f"transformer.d_model {self.d_model} is not a multiple of num_heads "
+                f"{self.num_heads} and of 2 (each head turns pairs of numbers)"
+            )
+
 
 @dataclass(frozen=True)
 class DepthConfig:
@@ -100,6 +124,10 @@ class DepthConfig:
     semantic: int = 8
     connector: int = 8
     decoder: int = 8
+
+    def __post_init__(self) -> None:
+        layers = (0, _DEEPEST)
+        within("depth", self, acoustic=layers, semantic=layers, connector=layers, decoder=layers)
 
 
 @dataclass(frozen=True)
@@ -120,8 +148,14 @@ class QuantizerConfig:
     codebook_dim: int = 8
 
     def __post_init__(self) -> None:
-        if not self.levels or min(self.levels) < 3:
+        few("quantizer", self, levels=(1, 32))
+        within("quantizer", self, codebook_size=(2, 2**20), codebook_dim=(1, _WIDEST))
+        if min(self.levels) < 3:
             raise SecoustiError(f"quantizer.levels must all be 3 or more, found {self.levels}")
+        if math.prod(self.levels) > 2**31:
+            raise SecoustiError(f"quantizer.levels {self.levels} make more than 2^31 tokens")
+        if not 0 <= self.epsilon < 1:
+            raise SecoustiError(f"quantizer.epsilon must lie in 0 to 1, found {self.epsilon:g}")
 
 
 @dataclass(frozen=True)
@@ -137,6 +171,11 @@ class ParalinguisticConfig:
     se_reduction: int = 16
     window_frames: int = 300
     window_rule: Literal["central", "release"] = "central"
+
+    def __post_init__(self) -> None:
+        few("paralinguistic", self, conv_channels=(1, 32))
+        within("paralinguistic", self, conv_channels=(1, _WIDEST), hidden_size=(1, 4096))
+        within("paralinguistic", self, se_reduction=(1, 4096), window_frames=(1, 100_000))
 
 
 @dataclass(frozen=True)
@@ -166,103 +205,7 @@ class CodecConfig:
     decode_precision: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.transformer.d_model % self.transformer.num_heads:
-            raise SecoustiError(
-                f"transformer.d_model {self.transformer.d_model} is not a multiple of "
-                f"num_heads {self.transformer.num_heads}"
-            )
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass as plain dicts, lists and scalars (JSON-able)."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return plain
-
-
-def from_dict(cls: type[T], data: Any, where: str = "config") -> T:
-    """Build the dataclass ``cls`` from plain data.
-
-    Raises:
-        SecoustiError: an unknown key or a value of the wrong type, named with its path.
-    """
-    if not isinstance(data, dict):
-        raise SecoustiError(f"{where}: expected a mapping, found {data!r}")
-    hints = typing.get_type_hints(cls)
-    unknown = sorted(set(data) - set(hints))
-    if unknown:
-        raise SecoustiError(
-            f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(hints))}"
-        )
-    values = {name: _convert(hints[name], data[name], f"{where}.{name}") for name in data}
-    return cls(**values)
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _convert_optional(args, value, where)
-    if dataclasses.is_dataclass(hint):
-        return from_dict(typing.cast(type, hint), value, where)
-    if origin is Literal:
-        _check(value in args, where, f"one of {', '.join(map(repr, args))}", value)
-        return value
-    if origin in (tuple, list):
-        _check(isinstance(value, (list, tuple)), where, "a list", value)
-        return origin(_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict or hint is Any:
-        return value
-    if hint is float:
-        # YAML reads "1e-5" as text: accept numbers written that way.
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            _check(False, where, "a number", value)
-    _check(type(value) is hint, where, f"of type {hint.__name__}", value)
-    return value
-
-
-def _convert_optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
-    if value is None and type(None) in args:
-        return None
-    kinds = [arg for arg in args if arg is not type(None)]
-    if len(kinds) > 1:
-        matches = [kind for kind in kinds if type(value) is kind]
-        _check(bool(matches), where, f"one of {kinds}", value)
-        return value
-    return _convert(kinds[0], value, where)
-
-
-def _check(ok: bool, where: str, expected: str, value: Any) -> None:
-    if not ok:
-        raise SecoustiError(f"{where}: expected {expected}, found {value!r}")
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """A YAML file as a dict; a key ``base: other.yaml`` is read first and overridden.
-
-    Raises:
-        SecoustiError: missing file, invalid YAML, or a file that is not a mapping.
-    """
-    path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError as error:
-        raise SecoustiError(f"no such configuration file: {path}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SecoustiError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise SecoustiError(f"{path}: expected a mapping at the top")
-    base = data.pop("base", None)
-    return data if base is None else merge(read_yaml(path.parent / base), data)
-
-
-def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes`` written over it, mapping by mapping."""
-    out = dict(base)
-    for key, value in changes.items():
-        old = out.get(key)
-        out[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return out
+        within("codec", self, acoustic_dim=(1, _WIDEST))
 
 
 def load_codec_config(path: str | Path) -> CodecConfig:

@@ -1,0 +1,144 @@
+"""Plain data to dataclasses and back, and YAML files that build on each other.
+
+``from_dict`` checks every key and type by name, so a typo in a file is one sentence and never a
+silently ignored line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from secousti.errors import SecoustiError
+
+T = TypeVar("T")
+
+
+def within(section: str, config: Any, **ranges: tuple[float, float]) -> None:
+    """Check numbers of a dataclass, or each number of a tuple, against their smallest and largest.
+
+    Args:
+        section: of the file that they stand in, for messages.
+        config: the dataclass; a field that is ``None`` passes.
+        ranges: (smallest, largest) for each field.
+
+    Raises:
+        SecoustiError: names the first that lies outside.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(config, name)
+        numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+        for number in numbers:
+            if not low <= number <= high:
+                raise SecoustiError(f"{section}.{name} must be {low:g} to {high:g}, found {value}")
+
+
+def few(section: str, config: Any, **counts: tuple[int, int]) -> None:
+    """Check how many numbers tuples of a dataclass hold, as ``within``."""
+    for name, (low, high) in counts.items():
+        value = getattr(config, name)
+        if not low <= len(value) <= high:
+            raise SecoustiError(
+                f"{section}.{name} must be {low} to {high} numbers, found {len(value)}"
+            )
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A dataclass as plain dicts, lists and scalars (JSON-able)."""
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return plain
+
+
+def from_dict(cls: type[T], data: Any, where: str = "config") -> T:
+    """Build the dataclass ``cls`` from plain data.
+
+    Raises:
+        SecoustiError: an unknown key or a value of the wrong type, named with its path.
+    """
+    if not isinstance(data, dict):
+        raise SecoustiError(f"{where}: expected a mapping, found {data!r}")
+    hints = typing.get_type_hints(cls)
+    unknown = sorted(set(data) - set(hints))
+    if unknown:
+        raise SecoustiError(
+            f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(hints))}"
+        )
+    values = {name: _convert(hints[name], data[name], f"{where}.{name}") for name in data}
+    return cls(**values)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_optional(args, value, where)
+    if dataclasses.is_dataclass(hint):
+        return from_dict(typing.cast(type, hint), value, where)
+    if origin is Literal:
+        _check(value in args, where, f"one of {', '.join(map(repr, args))}", value)
+        return value
+    if origin in (tuple, list):
+        _check(isinstance(value, (list, tuple)), where, "a list", value)
+        return origin(_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict or hint is Any:
+        return value
+    if hint is float:
+        # YAML reads "1e-5" as text: accept numbers written that way.
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        _check(math.isfinite(number), where, "a number", value)
+        return number
+    _check(type(value) is hint, where, f"of type {hint.__name__}", value)
+    return value
+
+
+def _convert_optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in args:
+        return None
+    kinds = [arg for arg in args if arg is not type(None)]
+    if len(kinds) > 1:
+        matches = [kind for kind in kinds if type(value) is kind]
+        _check(bool(matches), where, f"one of {kinds}", value)
+        return value
+    return _convert(kinds[0], value, where)
+
+
+def _check(ok: bool, where: str, expected: str, value: Any) -> None:
+    if not ok:
+        raise SecoustiError(f"{where}: expected {expected}, found {value!r}")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML file as a dict; a key ``base: other.yaml`` is read first and overridden.
+
+    Raises:
+        SecoustiError: missing file, invalid YAML, or a file that is not a mapping.
+    """
+    import yaml  # most who use this package read no YAML
+
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError as error:
+        raise SecoustiError(f"no such configuration file: {path}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SecoustiError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise SecoustiError(f"{path}: expected a mapping at the top")
+    base = data.pop("base", None)
+    return data if base is None else merge(read_yaml(path.parent / base), data)
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` written over it, mapping by mapping."""
+    out = dict(base)
+    for key, value in changes.items():
+        old = out.get(key)
+        out[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return out
