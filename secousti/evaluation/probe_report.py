@@ -181,4 +181,5 @@ def _write(suite: Suite, reports: list[ProbeReport], out: Path) -> None:
         name.write_text(text, encoding="utf-8")
 
     write_atomically(out / "probes.md", write)
-    write_json(out / "probes.json", [asdict(report) for report in reports])
+    found = [{**asdict(report), "verdict": verdict(report)} for report in reports]
+    write_json(out / "probes.json", found)

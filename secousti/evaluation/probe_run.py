@@ -123,7 +123,8 @@ def _read(utterances: list[Utterance]) -> tuple[list[Recording], dict[str, str]]
         except SecoustiError as reason:
             unread[utterance.id] = str(reason)
     if not found:
-        raise SecoustiError("; ".join(unread.values()))
+        first = next(iter(unread.values()))
+        raise SecoustiError(f"none of the {len(unread)} recordings can be read; the first: {first}")
     return found, unread
 
 

@@ -20,8 +20,10 @@ def model_card(codec: Any, results: str | Path | None = None) -> str:
 
     Args:
         codec: a SecoustiCodec or P2PSynCodec.
-        results: a JSON file ``{"command": ..., "results": {test set: {metric: number}}}``; by
-            default the one beside a bundled model, if there is one.
+        results: a JSON file ``{"command": ..., "results": {test set: {metric: number}}}``, where
+            a number may be ``[mean, low, high]``, and where known ``"probes": {"command": ...,
+            "verdict": a sentence, "figures": {what: text}}``; by default the one beside a
+            bundled model, if there is one.
 
     Raises:
         SecoustiError: a results file that is not of this form.
@@ -34,7 +36,7 @@ def model_card(codec: Any, results: str | Path | None = None) -> str:
         "## Use",
         _usage(codec),
         "## Measured",
-        _results(path) if path.is_file() else "No results are recorded for this model.",
+        *(_measured(path) if path.is_file() else ["No results are recorded for this model."]),
         "## Configuration",
         f"```yaml\n{yaml.safe_dump(to_dict(codec.config), sort_keys=False).rstrip()}\n```",
     ]
@@ -77,22 +79,37 @@ def _usage(codec: Any) -> str:
     )
 
 
-def _results(path: Path) -> str:
+def _measured(path: Path) -> list[str]:
+    """The table of results and, where there are probes, what the tokens tell."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        sets: dict[str, dict[str, Any]] = document["results"]
-        metrics = sorted({metric for row in sets.values() for metric in row})
-        rows = [[name, *(_number(row.get(m)) for m in metrics)] for name, row in sets.items()]
+        parts = [_made_by(_results(document["results"]), document)]
+        if probes := document.get("probes"):
+            rows = [[what, str(text)] for what, text in probes["figures"].items()]
+            found = _made_by(_table(("probe", ""), rows), probes)
+            parts += ["## What the tokens tell", str(probes["verdict"]), found]
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise SecoustiError(
             f'{path} is no results file: expected {{"results": {{set: {{metric: number}}}}}}'
         ) from error
-    table = _table(("test set", *metrics), rows)
+    return parts
+
+
+def _results(sets: dict[str, dict[str, Any]]) -> str:
+    metrics = list(dict.fromkeys(metric for row in sets.values() for metric in row))
+    rows = [[name, *(_number(row.get(m)) for m in metrics)] for name, row in sets.items()]
+    return _table(("test set", *metrics), rows)
+
+
+def _made_by(table: str, document: dict[str, Any]) -> str:
     command = document.get("command")
     return f"{table}\n\nMade by `{command}`." if command else table
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, list):
+        mean, low, high = value
+        return f"{_number(mean)} [{_number(low)}, {_number(high)}]"
     return (
         f"{value:.4g}" if isinstance(value, (int, float)) else "-" if value is None else str(value)
     )

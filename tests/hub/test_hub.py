@@ -105,9 +105,29 @@ def test_card_shows_results(tmp_path: Path) -> None:
     assert "| valid | 0.8123 | 12 |" in card
     assert "| noisy | - | 30.5 |" in card
     assert "Made by `secousti eval x.yaml`." in card
-    path.write_text("[]")
-    with pytest.raises(SecoustiError, match="is no results file"):
-        model_card(toy_codec(), path)
+    for broken in ("[]", '{"results": {"a": {"stoi": [1, 2]}}}', '{"results": {}, "probes": 3}'):
+        path.write_text(broken)
+        with pytest.raises(SecoustiError, match="is no results file"):
+            model_card(toy_codec(), path)
+
+
+def test_card_shows_intervals_and_what_the_tokens_tell(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    document = {
+        "results": {"strangers": {"STOI": [0.71234, 0.7, 0.72]}},
+        "probes": {
+            "command": "secousti eval probes",
+            "verdict": "Not disentangled: it tells.",
+            "figures": {"speaker from digits": "93 %"},
+        },
+    }
+    path.write_text(json.dumps(document))
+    card = model_card(toy_codec(), path)
+    assert "| strangers | 0.7123 [0.7, 0.72] |" in card
+    found = card.split("## What the tokens tell")[1].split("## Configuration")[0]
+    assert "Not disentangled: it tells." in found
+    assert "| speaker from digits | 93 % |" in found
+    assert "Made by `secousti eval probes`." in found
 
 
 def test_push_uploads_weights_configuration_and_card(monkeypatch: pytest.MonkeyPatch) -> None:
