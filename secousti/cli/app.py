@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from secousti.cli import COMMANDS, Entry
+from secousti.cli.commands import COMMANDS, Entry
 from secousti.errors import SecoustiError, print_notes
 
 

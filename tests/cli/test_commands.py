@@ -13,8 +13,8 @@ import soundfile
 import torch
 
 from secousti import SecoustiCodec, files
-from secousti.cli import COMMANDS
 from secousti.cli.app import load_command
+from secousti.cli.commands import COMMANDS
 from secousti.container import MAGIC, Reader, Voice
 from secousti.container.encoded import load_encoded
 from tests.cli.conftest import Ran, read_wav

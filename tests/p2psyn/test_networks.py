@@ -10,6 +10,7 @@ import torchaudio
 from torch import nn
 
 from secousti.errors import SecoustiError
+from secousti.evaluation.p2psyn.flops import count_macs
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.p2psyn.config import BackboneConfig, P2PSynConfig, PseudoConfig, QuantizerConfig
 from secousti.p2psyn.conformer import ConformerBlock
@@ -20,7 +21,6 @@ from secousti.p2psyn.convnext import (
     add_weight_norm,
     fold_weight_norm,
 )
-from secousti.p2psyn.flops import count_macs
 from secousti.p2psyn.pseudo_vq import PseudoVQ, length_mask
 from secousti.p2psyn.rvq import ResidualVQ, lookup
 from tests.p2psyn.toy import shaken, tiny_causal_config, tiny_config

@@ -15,10 +15,10 @@ import torch
 from secousti import load_codec
 from secousti.container.encoded import load_encoded
 from secousti.evaluation.datasets import DataConfig
-from secousti.p2psyn.analysis.classes import classify
-from secousti.p2psyn.analysis.robustness import lose
-from secousti.p2psyn.analysis.run import analyse, write
-from secousti.p2psyn.analysis.stages import stage_scores
+from secousti.evaluation.p2psyn.classes import classify
+from secousti.evaluation.p2psyn.robustness import lose
+from secousti.evaluation.p2psyn.run import analyse, write
+from secousti.evaluation.p2psyn.stages import stage_scores
 from tests.p2psyn.toy import toy_codec
 
 

@@ -64,8 +64,8 @@ def analyse(
 ) -> None:
     """Answer the review's questions about saved codecs: tables, intervals and pictures."""
     from secousti.evaluation.datasets import DataConfig
-    from secousti.p2psyn.analysis.run import analyse as measure
-    from secousti.p2psyn.analysis.run import write
+    from secousti.evaluation.p2psyn.run import analyse as measure
+    from secousti.evaluation.p2psyn.run import write
     from secousti.p2psyn.codec import P2PSynCodec
 
     chosen = [name for name in metrics.split(",") if name]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from secousti.atomic import replacing
 from secousti.errors import require
-from secousti.p2psyn.analysis.classes import CLASSES
+from secousti.evaluation.p2psyn.classes import CLASSES
 
 if TYPE_CHECKING:
-    from secousti.p2psyn.analysis.run import Analysis
+    from secousti.evaluation.p2psyn.run import Analysis
 
 _LINES = (
     ("dropped", "stage dropped", "#888888"),

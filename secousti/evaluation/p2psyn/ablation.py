@@ -13,7 +13,7 @@ from secousti.config import MelConfig
 from secousti.evaluation.audio import Audio
 from secousti.evaluation.metrics import Metric, Sample, Undefined, make_metric
 from secousti.evaluation.metrics.base import Score
-from secousti.p2psyn.analysis.classes import CLASSES, classify
+from secousti.evaluation.p2psyn.classes import CLASSES, classify
 from secousti.p2psyn.codec import P2PSynCodec
 
 MODES = ("oracle", "all", "argmax", "expected", "sample", "plain", "zeros", "unigram", "random")

@@ -18,13 +18,13 @@ from secousti.audio.io import load_audio
 from secousti.errors import SecoustiError
 from secousti.evaluation.datasets import DataConfig, Utterance, load_dataset
 from secousti.evaluation.metrics.base import Score
+from secousti.evaluation.p2psyn.ablation import Ablation
+from secousti.evaluation.p2psyn.codebooks import StageUse, codebook_use
+from secousti.evaluation.p2psyn.flops import count_macs
+from secousti.evaluation.p2psyn.robustness import agreement_scores, loss_scores
+from secousti.evaluation.p2psyn.stages import Scores, stage_scores, summarise
 from secousti.evaluation.statistics import Estimate, compare, estimate
-from secousti.p2psyn.analysis.ablation import Ablation
-from secousti.p2psyn.analysis.codebooks import StageUse, codebook_use
-from secousti.p2psyn.analysis.robustness import agreement_scores, loss_scores
-from secousti.p2psyn.analysis.stages import Scores, stage_scores, summarise
 from secousti.p2psyn.codec import P2PSynCodec
-from secousti.p2psyn.flops import count_macs
 
 
 @dataclass
@@ -171,8 +171,8 @@ def write(analyses: Sequence[Analysis], folder: Path) -> Path:
     import json
 
     from secousti.atomic import replacing
-    from secousti.p2psyn.analysis.pictures import draw
-    from secousti.p2psyn.analysis.report import markdown
+    from secousti.evaluation.p2psyn.pictures import draw
+    from secousti.evaluation.p2psyn.report import markdown
 
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps([analysis.as_dict() for analysis in analyses], indent=1)

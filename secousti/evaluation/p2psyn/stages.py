@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from secousti.evaluation.metrics.base import Score
+from secousti.evaluation.p2psyn.classes import CLASSES, classify
 from secousti.evaluation.statistics import Estimate, estimate
-from secousti.p2psyn.analysis.classes import CLASSES, classify
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.p2psyn.rvq import lookup
 

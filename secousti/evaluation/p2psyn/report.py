@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from secousti.evaluation.p2psyn.classes import CLASSES
 from secousti.evaluation.statistics import Estimate
-from secousti.p2psyn.analysis.classes import CLASSES
 
 if TYPE_CHECKING:
-    from secousti.p2psyn.analysis.run import Analysis
+    from secousti.evaluation.p2psyn.run import Analysis
 
 _ERRORS = ("quantization", "predicted", "expected", "dropped", "prediction", "energy")
 
