@@ -27,9 +27,20 @@ def given_symbols(row: Row) -> list[str] | None:
     """The row's pronunciation as inventory symbols, None when there is none or it is foreign."""
     symbols: list[str] = []
     for token in (row.pronunciation or "").replace("|", " ").split():
-        syllable = split_syllable(token) if row.language == "zh" else None
-        symbol = canonical(token, row.language)
-        if syllable is None and symbol is None:
+        found = token_symbols(token, row.language)
+        if found is None:
             return None
-        symbols += syllable or [symbol or ""]
+        symbols += found
     return symbols or None
+
+
+def token_symbols(token: str, language: str | None) -> list[str] | None:
+    """Inventory symbols of one token of a pronunciation, None when it is foreign.
+
+    A token is a phoneme as aligners write them (``AH0``, ``zh``, ``uang1``) or, in Mandarin, a
+    whole syllable in numbered pinyin (``she4``).
+    """
+    symbol = canonical(token, language)
+    if symbol is not None:
+        return [symbol]
+    return split_syllable(token) if language in ("zh", "mixed") else None

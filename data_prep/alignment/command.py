@@ -9,7 +9,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +20,12 @@ from rich.progress import Progress
 from data_prep.alignment.base import Aligner, Utterance
 from data_prep.alignment.sources import Source, open_source
 from data_prep.alignment.textgrid import TextGridAligner
+from data_prep.languages import has_phonemes
 from data_prep.manifest import Row, read_manifest
 from secousti.errors import SecoustiError
 from secousti.manifest import Places, is_url, to_line
 
+ALIGNED = "aligned"
 FAULT = "_fault"  # why a row was not aligned; in the unfinished file only
 
 
@@ -59,6 +61,19 @@ class Report:
     aligned: int
     faults: Counter[str]
     examples: dict[str, str]
+    corpora: dict[str, Counter[str]] = field(default_factory=dict)  # what became of their rows
+
+    def lost(self) -> str:
+        """The corpora of which no row was aligned, with the commonest reason; "" if there is none.
+
+        A row without a corpus counts with its language.
+        """
+        gone = [
+            f"{name} ({outcomes.total()} rows, most often: {outcomes.most_common(1)[0][0]})"
+            for name, outcomes in self.corpora.items()
+            if not outcomes[ALIGNED]
+        ]
+        return "; ".join(gone)
 
 
 def align(
@@ -81,6 +96,8 @@ def align(
     options = Options(source, _text(model), _text(textgrids), min_confidence)
     report = align_manifest(manifest, output, options, workers)
     show(report, output)
+    if lost := report.lost():
+        raise SecoustiError(f"no row was aligned of {lost}; {output} holds the rows without times")
     if strict and report.faults:
         raise SecoustiError(f"{report.rows - report.aligned} rows could not be aligned")
 
@@ -216,6 +233,9 @@ def _finish(part: Path, output: Path) -> Report:
             reason = entry.pop(FAULT, None)
             report.rows += 1
             report.aligned += reason is None
+            if has_phonemes(entry["language"]):  # others were never to be aligned
+                corpus = entry.get("corpus") or f"language {entry['language']}"
+                report.corpora.setdefault(corpus, Counter())[reason or ALIGNED] += 1
             if reason is not None:
                 report.faults[reason] += 1
                 report.examples.setdefault(reason, entry["audio"])

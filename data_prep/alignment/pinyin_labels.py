@@ -25,7 +25,7 @@ def mandarin_symbols(phones: Sequence[Interval]) -> list[Interval]:
     A label that is none of these stays as it is, for the caller to refuse.
     """
     joined: list[Interval] = []
-    for interval in _with_nasals(phones):
+    for interval in _with_codas(phones):
         previous = joined[-1] if joined else None
         symbols = _together(previous, interval) if previous is not None else None
         if previous is None or symbols is None:
@@ -38,14 +38,14 @@ def mandarin_symbols(phones: Sequence[Interval]) -> list[Interval]:
     return joined
 
 
-def _with_nasals(phones: Sequence[Interval]) -> list[Interval]:
-    """``ua1`` and a following ``ng`` (or ``n`` that begins no syllable) as ``uang1``."""
+def _with_codas(phones: Sequence[Interval]) -> list[Interval]:
+    """``ua1`` and a following ``ng`` (``n``, ``r`` that begin no syllable) as ``uang1``."""
     joined: list[Interval] = []
     for place, (start, end, label) in enumerate(phones):
         found = _FINAL.fullmatch(joined[-1][2].lower()) if joined else None
-        nasal = label if label in ("n", "ng") else ""
-        whole = found[1] + nasal if found and nasal else ""
-        begins = nasal == "n" and place + 1 < len(phones) and _is_final(phones[place + 1][2])
+        coda = label if label in ("n", "ng", "r") else ""
+        whole = found[1] + coda if found and coda else ""
+        begins = coda in ("n", "r") and place + 1 < len(phones) and _is_final(phones[place + 1][2])
         if found and whole in PINYIN_FINALS and not begins and start - joined[-1][1] < _CLOSE:
             joined[-1] = (joined[-1][0], end, whole + found[2])
         else:

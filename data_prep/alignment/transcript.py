@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from data_prep.languages import has_phonemes
 from data_prep.manifest import Row
+from data_prep.phonemes import token_symbols
 from secousti.errors import SecoustiError
 from secousti.text.english.lexicon import Lexicon
 from secousti.text.inventory import canonical, is_silence
@@ -41,14 +42,19 @@ def words_of_row(row: Row) -> list[Word]:
 
 
 def words_of_pronunciation(pronunciation: str, text: str | None, language: str) -> list[Word]:
-    """Words of a phoneme string in which ``|`` parts words; ``text`` labels them if it can."""
+    """Words of a phoneme string in which ``|`` parts words; ``text`` labels them if it can.
+
+    Numbered pinyin (``she4 bei4``) is a word a syllable, as corpora such as AISHELL-3 write it.
+    """
     parts = [part.split() for part in pronunciation.split(WORD_MARK)]
-    sequences = [symbols for part in parts if (symbols := _spoken(part, language))]
+    parts = [word for part in parts for word in _syllables(part, language)]
+    found = [(" ".join(part), _spoken(part, language)) for part in parts]
+    written, sequences = zip(*[pair for pair in found if pair[1]] or [((), ())], strict=True)
     labels = (text or "").split()
     if len(labels) != len(sequences):
-        labels = list("".join(labels)) if language == "zh" else []
+        labels = [c for c in "".join(labels) if c.isalnum()] if language == "zh" else []
     if len(labels) != len(sequences):
-        labels = [" ".join(sequence) for sequence in sequences]
+        labels = list(written)
     words = zip(labels, sequences, strict=True)
     return _not_empty([Word(label, (symbols,)) for label, symbols in words])
 
@@ -87,14 +93,19 @@ def _sounds(symbol: str) -> bool:
     return not is_silence(symbol)
 
 
+def _syllables(tokens: list[str], language: str) -> list[list[str]]:
+    """The tokens of one word; each by itself when some of them are whole syllables."""
+    whole = language == "zh" and any(canonical(token, language) is None for token in tokens)
+    return [[token] for token in tokens] if whole else [tokens]
+
+
 def _spoken(labels: Iterable[str], language: str | None) -> tuple[str, ...]:
     symbols = []
     for label in labels:
-        symbol = canonical(label, language)
-        if symbol is None:
+        found = token_symbols(label, language)
+        if found is None:
             raise SecoustiError(f"{label!r} is no phoneme of the inventory")
-        if not is_silence(symbol):
-            symbols.append(symbol)
+        symbols += [symbol for symbol in found if not is_silence(symbol)]
     return tuple(symbols)
 
 

@@ -20,7 +20,7 @@ _GAIN = set("获取所夺赢求博争难心值不应")
 _ADVERB_TAGS = ("d", "ad", "z")  # 不停, 仔细, 慢慢: what follows them is the particle
 _EARTH_AFTER = set("上下里面方图点带球板位区址道理势震的是有")
 _NO_ADVERB_BEFORE = set("的了是有在和与从到个这那天大块片寸各本此当满遍亩")
-_NUMERALS = set("一二三四五六七八九十百千万亿两几多半数许很")
+_NUMERALS = set("一二三四五六七八九十百千万亿两几多半数许")
 _AMBIGUOUS = ("地下", "地上", "地道")
 
 
@@ -89,10 +89,14 @@ def _is_adverbial(words: Sequence[Token], number: int, after: str) -> bool:
         return False
     if _is_repeated(before):
         return True
-    if len(word.text) < 2 or word.tag in _NO_ADVERB_TAGS or word.text[0] in _NUMERALS:
+    if len(word.text) < 2 or word.tag in _NO_ADVERB_TAGS or _is_quantity(word.text):
         return False
     plain = word.tag in (*_ADVERB_TAGS, "a")
     return plain or (bool(after) and after[0] not in _EARTH_AFTER)
+
+
+def _is_quantity(word: str) -> bool:
+    return word[0] in _NUMERALS or word in ("很多", "好多", "不少")
 
 
 def _is_repeated(before: str) -> bool:

@@ -58,7 +58,7 @@ def _parts(letters: str) -> tuple[str, str]:
         final = "v" + final[1:]
     if final == "i" and initial in ("z", "c", "s"):
         return initial, "ii"
-    if final == "i" and initial in ("zh", "ch", "sh", "r"):
+    if final in ("i", "ii") and initial in ("zh", "ch", "sh", "r"):
         return initial, "iii"
     return initial, _SPELLED.get(final, final)
 
