@@ -79,11 +79,12 @@ def represent(codec: Any, audio: Audio) -> Representation:
         acoustic[: len(semantic)].double().cpu().numpy(),
         encoded.paralinguistic[0].double().cpu().numpy(),
         codec.frame_rate,
-        one_hot_digits(encoded.codes[0, 0].cpu().numpy(), _levels(codec)),
+        one_hot_digits(encoded.codes[0, 0].cpu().numpy(), levels_of(codec)),
     )
 
 
-def _levels(codec: Any) -> tuple[int, ...]:
+def levels_of(codec: Any) -> tuple[int, ...]:
+    """Of the digits of a token, the least significant first; () for a quantizer without digits."""
     quantizer = codec.config.quantizer
     return tuple(quantizer.levels) if quantizer.kind == "fsq" else ()
 

@@ -123,6 +123,9 @@ class RunConfig(BaseRunConfig):
             the trained codec; without a name validation is silent and the codec gets the bundled
             vocoder with the same mels, where there is one.
         valid_items: utterances that are validated on.
+        probes: also read the speaker from S and its digits and, with a vocoder, the pitch of
+            converted crops (``train/codec/probes.py``); needs the extra [eval], and a dozen crops
+            of each of twelve speakers (``valid_items``) to mean much.
         compile: compile each transformer layer, which pays off on GPUs in long runs.
     """
 
@@ -131,6 +134,7 @@ class RunConfig(BaseRunConfig):
     trackers: tuple[str, ...] = ("tensorboard",)
     vocoder: str | None = None
     valid_items: int = 64
+    probes: bool = False
     compile: bool = False
 
 

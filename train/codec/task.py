@@ -14,11 +14,19 @@ from torch.distributed.fsdp import FSDPModule
 
 from secousti.codec import SecoustiCodec
 from secousti.config import to_dict
+from secousti.evaluation.cache import Cache
+from secousti.evaluation.probes import levels_of
 from train.codec.batches import Batch, CropDataset
 from train.codec.config import Config, RunConfig
 from train.codec.objective import OWN, Inspection, Objective, trainable_names
+from train.codec.probes import items, pitch_metrics, speaker_metrics
 from train.codec.schedule import Schedule, Stage
-from train.codec.setup import build_objective, training_data, validation_batches
+from train.codec.setup import (
+    build_objective,
+    training_data,
+    validation_batches,
+    validation_data,
+)
 from train.codec.validate import validate
 from train.codec.warm_start import borrow_vocoder, matching_vocoder, speaking
 from train.data.packed import PackedCorpus
@@ -63,6 +71,8 @@ class CodecTask(Task):
         self.objective = build_objective(config, self.dataset)
         self.vocoder = borrow_vocoder(run.vocoder, config.codec.mel, accelerator.device)
         self.learners, self.modules = {}, {}
+        rows = validation_data(config).corpus.rows if run.probes else []
+        self.speakers, self.pitches = {row.audio: row.speaker for row in rows}, Cache()
 
     @property
     def learner(self) -> Learner:
@@ -136,9 +146,22 @@ class CodecTask(Task):
                 vocoder=self.vocoder,
                 samples=self.run.samples,
                 rate=self.sample_rate,
+                probe=self._probe if self.run.probes else None,
             )
         self._train_mode()
         return found
+
+    def _probe(self, inspections: Sequence[Inspection]) -> dict[str, float]:
+        """What S and its digits tell of the speaker, and whose pitch G makes."""
+        codec = self.objective.codec
+        crops = items(inspections, self.valid)
+        metrics = speaker_metrics(crops, self.speakers, levels_of(codec))
+        if self.vocoder is None or isinstance(self.learner.model, FSDPModule):
+            return metrics  # no sound; or weights that are whole inside ``forward`` only
+        found = pitch_metrics(
+            crops, self.speakers, codec, self.vocoder, self.sample_rate, self.pitches
+        )
+        return metrics | found
 
     def export(self, collected: dict[str, dict[str, Any]], folder: Path) -> None:
         """``codec``, the averaged model without a vocoder."""

@@ -26,11 +26,13 @@ def validate(
     vocoder: Vocoder | None,
     samples: int,
     rate: int,
+    probe: Callable[[Sequence[Inspection]], dict[str, float]] | None = None,
 ) -> tuple[dict[str, float], list[Sample]]:
     """Metrics over ``batches`` and the first ``samples`` utterances.
 
     Args:
         model: the objective in eval mode. semantic: judge the token path too (after stage 1).
+        probe: more metrics of the token path.
 
     Returns:
         ``mel``: MSE of A's path; ``token_mel``: of the tokens' path; ``residual``: MSE of A_hat
@@ -42,6 +44,7 @@ def validate(
     metrics = {"mel": _mean(inspections, lambda i: _mel_error(i, i.mel_from_acoustic))}
     if semantic:
         metrics |= _token_metrics(inspections, codebook_size)
+        metrics |= probe(inspections) if probe is not None else {}
     heard = _samples(inspections, batches, semantic, vocoder, samples, rate)
     if vocoder is not None:
         metrics |= score(heard, "original", "tokens" if semantic else "acoustic")
