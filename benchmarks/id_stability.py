@@ -25,7 +25,7 @@ from secousti.audio.resample import SincResampler
 from secousti.config import load_codec_config
 from secousti.extraction.tokenizer import Tokenizer
 from secousti.hub.resolve import load_codec
-from secousti.streaming.encoder import StreamEncoder
+from secousti.sessions.encoder import StreamEncoder
 
 Ids = list[list[int]]
 ROOT = Path(__file__).parents[1]

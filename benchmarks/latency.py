@@ -96,9 +96,9 @@ def main() -> None:
             [
                 name,
                 f"{codec.frame_size}",
-                f"{codec.latency}",
+                f"{codec.latency()}",
                 f"{found}",
-                f"{1e3 * codec.latency / codec.sample_rate:.1f}",
+                f"{1e3 * codec.latency() / codec.sample_rate:.1f}",
                 f"{1e3 * found / codec.sample_rate:.1f}",
             ]
         )

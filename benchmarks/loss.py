@@ -30,8 +30,8 @@ sys.path.insert(0, str(REPOSITORY))
 from secousti import Encoded, SecoustiCodec  # noqa: E402
 from secousti.evaluation.metrics.base import Score  # noqa: E402
 from secousti.evaluation.statistics import Estimate, estimate  # noqa: E402
-from secousti.live.channel import LossyChannel  # noqa: E402
-from secousti.streaming.concealment import STRATEGIES, Concealer  # noqa: E402
+from secousti.sessions.channel import Channel  # noqa: E402
+from secousti.sessions.concealment import STRATEGIES, Concealer  # noqa: E402
 from train.engine.sound import perceptual  # noqa: E402
 
 RATES = (0.0, 0.05, 0.1, 0.2)
@@ -81,9 +81,10 @@ def score(
     codec: SecoustiCodec, recording: Recording, condition: Condition, seed: int
 ) -> dict[str, float]:
     """One recording under one condition."""
-    channel = LossyChannel(condition.rate, seed, BURSTS[condition.pattern])
+    channel = Channel(condition.rate, BURSTS[condition.pattern], seed).open()
     received = channel.send(recording.encoded.codes[0, 0])
-    filled = Concealer(codec.quantizer, condition.strategy).fill(received)  # type: ignore[arg-type]
+    concealer = Concealer(codec.codebook_size, codec.levels, condition.strategy)
+    filled = concealer.fill(received)
     lossy = replace(recording.encoded, codes=filled[None, None])
     pesq, stoi = perceptual(
         recording.wav.numpy(), codec.decode(lossy)[0, 0].numpy(), codec.sample_rate

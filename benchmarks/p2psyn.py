@@ -69,7 +69,7 @@ def prepare(name: str) -> Callable[[], object]:
 
 def _step(codec, mode: str) -> Callable[[], object]:  # type: ignore[no-untyped-def]
     """One token through a stream whose caches are full."""
-    from secousti.p2psyn.streaming import P2PSynStreamDecoder, P2PSynStreamEncoder
+    from secousti.p2psyn import P2PSynStreamDecoder, P2PSynStreamEncoder
 
     audio = 0.1 * torch.randn(codec.frame_size)
     encoder = P2PSynStreamEncoder(codec)

@@ -18,7 +18,7 @@ from measure import markdown
 
 from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
 from secousti.serve.models import bundled_codecs
-from secousti.streaming.together import decode_together, encode_together, hear
+from secousti.sessions.together import decode_together, encode_together
 
 SESSIONS = (1, 2, 4, 8, 16)
 SETTLE = 2  # rounds that do not count
@@ -34,7 +34,7 @@ class Room:
 
     def hear(self) -> None:
         for encoder in self.encoders:
-            hear(encoder, self.sound)
+            encoder.hear(self.sound)
 
     def together(self) -> None:
         decode_together(self.decoders, encode_together(self.encoders, 1))

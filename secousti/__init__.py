@@ -9,15 +9,17 @@ from secousti.errors import SecoustiError
 from secousti.version import __version__
 
 if TYPE_CHECKING:
+    from secousti.base import Codec
     from secousti.codec import SecoustiCodec
     from secousti.config import CodecConfig
     from secousti.encoded import Encoded
     from secousti.hub.resolve import load_codec
     from secousti.p2psyn.codec import P2PSynCodec
-    from secousti.streaming.decoder import StreamDecoder
-    from secousti.streaming.encoder import StreamEncoder
+    from secousti.sessions.decoder import StreamDecoder
+    from secousti.sessions.encoder import StreamEncoder
 
 __all__ = [
+    "Codec",
     "CodecConfig",
     "Encoded",
     "P2PSynCodec",
@@ -31,12 +33,13 @@ __all__ = [
 
 # Imported when first asked for, so that what needs no torch (`secousti --help`) starts at once.
 _HOMES = {
+    "Codec": "secousti.base",
     "CodecConfig": "secousti.config",
     "Encoded": "secousti.encoded",
     "P2PSynCodec": "secousti.p2psyn.codec",
     "SecoustiCodec": "secousti.codec",
-    "StreamDecoder": "secousti.streaming.decoder",
-    "StreamEncoder": "secousti.streaming.encoder",
+    "StreamDecoder": "secousti.sessions.decoder",
+    "StreamEncoder": "secousti.sessions.encoder",
     "load_codec": "secousti.hub.resolve",
 }
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -16,65 +14,40 @@ from torch.nn.utils.rnn import pad_sequence
 from secousti.acoustic.decoder import AcousticDecoder
 from secousti.acoustic.seanet import SEANetEncoder
 from secousti.acoustic.transformer import Transformer
+from secousti.ambient import inference
 from secousti.audio.batch import Audio, AudioBatch, as_batch
 from secousti.audio.mel import LogMel
 from secousti.audio.pitch import PitchedMel
-from secousti.audio.resample import SincResampler
-from secousti.config import CodecConfig
-from secousti.encoded import Encoded, with_voice
+from secousti.base import ALL, Codec, Mode
+from secousti.config import CodecConfig, to_dict
+from secousti.encoded import Encoded
 from secousti.errors import SecoustiError
-from secousti.hub.weights import HubMixin
+from secousti.frontend import MelFrontend
 from secousti.paralinguistic.encoder import ParalinguisticEncoder
 from secousti.semantic.connector import SemanticConnector
+from secousti.semantic.fsq import FSQ
 from secousti.semantic.projection import SemanticProjection
 from secousti.semantic.quantizers import build_quantizer
 from secousti.streaming.chunks import in_chunks
 from secousti.streaming.state import State, substate
 from secousti.vocoder import build_vocoder, vocoder_config
+from secousti.vocoder.base import Vocoder
 
 if TYPE_CHECKING:
     from secousti.onecore.codec import StreamingCodec
     from secousti.onecore.linear import Precision
 
-F = TypeVar("F", bound=Callable)
 
-
-def inference(method: F) -> F:
-    """Run a method without gradients and as in ``eval()``, whatever mode the module is in."""
-
-    @functools.wraps(method)
-    def wrapper(self: nn.Module, *args, **kwargs):  # type: ignore[no-untyped-def]
-        with torch.no_grad(), _evaluating(self):
-            return method(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    training = [m for m in module.modules() if m.training]
-    for m in training:
-        m.training = False
-    try:
-        yield
-    finally:
-        for m in training:
-            m.training = True
-
-
-class SecoustiCodec(HubMixin, nn.Module):
-    """The whole codec. Audio is float32 [B, 1, N] in [-1, 1], codes are int64 [B, 1, L].
+class SecoustiCodec(Codec):
+    """The whole codec: one FSQ stream, a voice beside it, and a log-mel on the way to the sound.
 
     Attributes:
-        sample_rate: Hz of the audio inside and out.
         hop_length: samples per mel frame.
-        frame_size: samples per token.
-        num_codebooks: 1.
+        frames_per_token: mel frames of a token.
     """
 
     kind = "secousti"
     config_class = CodecConfig
-    num_codebooks = 1
     not_in_encoder = ("acoustic_projection", "connector", "decoder", "vocoder")
     not_in_decoder = ("encoder", "acoustic_projection", "semantic_projection")
 
@@ -130,39 +103,50 @@ class SecoustiCodec(HubMixin, nn.Module):
 
     # ---------------------------------------------------------------- what users ask about
     @property
-    def frame_rate(self) -> float:
-        """Tokens per second."""
-        return self.sample_rate / self.frame_size
+    def levels(self) -> tuple[int, ...]:
+        return self.quantizer.sizes if isinstance(self.quantizer, FSQ) else ()
 
     @property
-    def bits_per_frame(self) -> float:
-        """Information in one token, log2 of the codebook size."""
-        return math.log2(self.codebook_size)
+    def voice_size(self) -> int:
+        return self.config.paralinguistic.hidden_size
 
     @property
-    def bitrate(self) -> float:
-        """Token bits per second; side information is extra and reported apart."""
-        return self.frame_rate * self.bits_per_frame
+    def embeddings(self) -> tuple[str, ...]:
+        return ("S", "G", "A")
 
     @property
-    def latency(self) -> int:
-        """Algorithmic latency in samples: from the first sample of a token to its sound.
-
-        A whole token must be heard, plus what the mel window and the vocoder look ahead.
-        """
-        centered = self.config.mel.mode == "centered"
-        lookahead = 0 if self.vocoder is None else self.vocoder.delay
-        return self.frame_size + (self.mel.overlap // 2 if centered else 0) + lookahead
+    def mel_vocoder(self) -> Vocoder | None:
+        return self.vocoder
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
+    def causal(self) -> bool:
+        return self.config.seanet.causal and self.config.transformer.causal
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Of the weights; the quantizer always works in float32."""
-        return next(self.parameters()).dtype
+    def delay(self) -> int:
+        return 0 if self.vocoder is None else self.vocoder.delay
+
+    @property
+    def lookahead(self) -> int:
+        return self.mel.overlap // 2 if self.config.mel.mode == "centered" else 0
+
+    def token_modules(self) -> dict[str, nn.Module]:
+        semantic = self.semantic_projection
+        return {
+            "mel": self.mel,
+            "encoder": self.encoder,
+            "semantic_projection.transformer": semantic.transformer,
+            "semantic_projection.mu": semantic.mu,
+            "quantizer": self.quantizer,
+        }
+
+    def token_config(self) -> dict[str, Any]:
+        parts = to_dict(self.config)
+        names = ("mel", "pitch", "seanet", "transformer", "quantizer")
+        return {name: parts[name] for name in names}
+
+    def display_mel(self) -> LogMel:
+        return self.mel
 
     def for_streaming(self, precision: Precision = "float32") -> StreamingCodec:
         """This codec rebuilt to run live on one core: the same tokens in a fraction of the time.
@@ -183,61 +167,35 @@ class SecoustiCodec(HubMixin, nn.Module):
         return StreamingCodec(self, precision)
 
     # ---------------------------------------------------------------- audio <-> Encoded
-    @inference
-    def encode(
-        self,
-        wav: Audio | Sequence[Audio],
-        sample_rate: int | None = None,
-        lengths: Tensor | Sequence[int] | None = None,
-    ) -> Encoded:
-        """Recordings -> tokens and paralinguistic vectors.
-
-        Args:
-            wav: a path, an array [N], [B, N] or [B, C, N], or a list of paths and arrays.
-            sample_rate: Hz of arrays; the codec's own if not given.
-            lengths: samples that count in each row of an array.
-
-        A row's tokens do not depend on its batch, on padding, or on ``train()``.
-
-        Raises:
-            SecoustiError: input that is no audio, is empty, or holds NaN.
-        """
-        batch = as_batch(wav, self.sample_rate, sample_rate, lengths)
+    def _encode(self, batch: AudioBatch, voice: bool) -> Encoded:
         mel, frames = self.log_mel(batch)
-        return Encoded(
-            codes=self.tokenize(mel, lengths=frames)[0],
-            lengths=-(-frames // self.frames_per_token),
-            num_samples=batch.lengths.to(self.device),
-            sample_rate=self.sample_rate,
-            codebook_size=self.codebook_size,
-            paralinguistic=self.global_vector(mel, frames),
-        )
+        codes = self.tokenize(mel, lengths=frames)[0]
+        vectors = self.global_vector(mel, frames) if voice else None
+        return self._as_encoded(codes, -(-frames // self.frames_per_token), batch, vectors)
 
-    @inference
-    def decode(self, encoded: Encoded, sample_rate: int | None = None) -> Tensor:
-        """Audio float32 [B, 1, N]; rows shorter than the longest end in zeros.
+    def _voices(self, batch: AudioBatch) -> Tensor:
+        return self.global_vector(*self.log_mel(batch))
 
-        ``sample_rate``: Hz of the result, the codec's own if not given.
-        """
-        vocoder = self.vocoder
-        if vocoder is None:
-            raise SecoustiError("this codec has no vocoder: use decode_mel, or load one that has")
-        mel = self.decode_mel(encoded)
-        rows = [
-            self._speak(mel[i : i + 1, :, : int(n) * self.frames_per_token], int(samples))
-            for i, (n, samples) in enumerate(zip(encoded.lengths, encoded.num_samples, strict=True))
-        ]
-        resampler = SincResampler(self.sample_rate, sample_rate or self.sample_rate)
-        return pad_sequence([resampler(row) for row in rows], batch_first=True)[:, None]
+    def _decode(
+        self, codes: Tensor, lengths: Tensor, voice: Tensor, mode: Mode, **options: Any
+    ) -> list[Tensor]:
+        mel = self.synthesize_mel(codes, voice.to(self.dtype))[0]
+        counts = (lengths * self.frames_per_token).tolist()
+        return [self._speak(mel[i : i + 1, :, :n]) for i, n in enumerate(counts)]
 
-    def _speak(self, mel: Tensor, num_samples: int) -> Tensor:
-        """One row [1, n_mels, T] -> exactly ``num_samples`` samples [N]."""
+    def _speak(self, mel: Tensor) -> Tensor:
+        """One row [1, n_mels, T] -> audio [N]."""
         assert self.vocoder is not None
         if mel.shape[-1] == 0:
-            return torch.zeros(num_samples, device=self.device)
-        wav = in_chunks(self.vocoder, mel, self.vocoder.lookahead, self.vocoder.silence)[0, 0]
-        wav = wav[:num_samples].float().clamp(-1, 1)
-        return torch.nn.functional.pad(wav, (0, num_samples - len(wav)))
+            return torch.zeros(0, device=self.device)
+        return in_chunks(self.vocoder, mel, self.vocoder.lookahead, self.vocoder.silence)[0, 0]
+
+    def check_decodes(self) -> None:
+        if self.vocoder is None:
+            raise SecoustiError(
+                f"the model {self.model_id!r} has no vocoder, so it cannot speak: use decode_mel, "
+                "or load one that has"
+            )
 
     @inference
     def decode_mel(self, encoded: Encoded) -> Tensor:
@@ -247,27 +205,13 @@ class SecoustiCodec(HubMixin, nn.Module):
             SecoustiError: codes of another shape or outside the codebook.
         """
         codes = self.check_codes(encoded.codes.to(self.device))
-        hidden = encoded.paralinguistic
-        if hidden is None:
-            hidden = torch.zeros(len(encoded), self.config.paralinguistic.hidden_size)
-        return self.synthesize_mel(codes, hidden.to(self.device, self.dtype))[0]
-
-    @inference
-    def convert(
-        self,
-        source: Audio | Encoded,
-        reference: Audio | Encoded,
-        sample_rate: int | None = None,
-    ) -> Tensor:
-        """Voice conversion: what ``source`` says in the voice of ``reference``, [B, 1, N]."""
-        tokens = source if isinstance(source, Encoded) else self.encode(source, sample_rate)
-        voice = reference if isinstance(reference, Encoded) else self.encode(reference, sample_rate)
-        return self.decode(with_voice(tokens, voice))
+        voice = self.voices_for(encoded.paralinguistic, len(encoded))
+        return self.synthesize_mel(codes, voice.to(self.dtype))[0]
 
     @inference
     def acoustic(
         self,
-        wav: Audio | Sequence[Audio],
+        wav: Audio | Iterable[Audio],
         sample_rate: int | None = None,
         lengths: Tensor | Sequence[int] | None = None,
     ) -> Tensor:
@@ -282,6 +226,58 @@ class SecoustiCodec(HubMixin, nn.Module):
         return self.decoder(acoustic.to(self.device, self._decode_dtype))[0].float()
 
     # ---------------------------------------------------------------- the steps
+    def frontend(self, rate: int) -> MelFrontend:
+        window = self.config.paralinguistic.window_frames
+        return MelFrontend(rate, self.mel, self.frames_per_token, window)
+
+    def encoder_state(self, batch_size: int) -> State:
+        return self.token_encoder_state(batch_size)
+
+    def encode_step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        codes, new = self.tokenize(inputs, state)
+        assert new is not None
+        return codes, new
+
+    def decoder_state(self, batch_size: int) -> State:
+        self.check_decodes()
+        assert self.vocoder is not None
+        return {
+            "mel": self.token_decoder_state(batch_size),
+            "vocoder": self.vocoder.init_state(batch_size, self.device, self.dtype),
+        }
+
+    def decode_step(
+        self,
+        codes: Tensor,
+        state: State,
+        *,
+        voice: Tensor,
+        mode: Mode = ALL,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, State]:
+        mel, mel_state = self.synthesize_mel(codes, voice.to(self.dtype), substate(state, "mel"))
+        assert mel_state is not None
+        assert self.vocoder is not None
+        audio, vocoder = self.vocoder(mel.to(self.dtype), substate(state, "vocoder"))
+        return audio[:, 0], {"mel": mel_state, "vocoder": vocoder}
+
+    def flush_step(
+        self,
+        state: State,
+        *,
+        voice: Tensor,
+        mode: Mode = ALL,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        assert self.vocoder is not None
+        vocoder = substate(state, "vocoder")
+        assert vocoder is not None
+        return self.vocoder.flush(vocoder)[:, 0]
+
+    def voice_step(self, recent: Tensor) -> Tensor:
+        return self.global_vector(recent[None], torch.tensor([recent.shape[-1]]))
+
+    # ---------------------------------------------------------------- its parts
     def log_mel(self, batch: AudioBatch) -> tuple[Tensor, Tensor]:
         """Log-mel [B, n_mels, T] of padded audio, and its int64 [B] frame counts.
 
@@ -385,23 +381,6 @@ class SecoustiCodec(HubMixin, nn.Module):
     @property
     def _decode_dtype(self) -> torch.dtype:
         return next(self.decoder.parameters()).dtype
-
-    def check_codes(self, codes: Tensor) -> Tensor:
-        """``codes`` as [B, 1, L].
-
-        Raises:
-            SecoustiError: another shape, or codes outside the codebook.
-        """
-        if codes.dim() == 2:
-            codes = codes[:, None]
-        if codes.dim() != 3 or codes.shape[1] != 1:
-            raise SecoustiError(f"codes must be [B, 1, L], found {tuple(codes.shape)}")
-        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size:
-            raise SecoustiError(
-                f"codes must lie in 0..{self.codebook_size - 1}, found "
-                f"{int(codes.min())}..{int(codes.max())}"
-            )
-        return codes
 
 
 # Tokens worked on at once offline: bounds memory on long recordings.

@@ -16,7 +16,7 @@ from secousti.audio.io import save_audio
 from secousti.errors import SecoustiError
 from secousti.extraction.dataset import TokenDataset
 from secousti.hub.resolve import load_codec
-from secousti.streaming.decoder import StreamDecoder
+from secousti.sessions.decoder import StreamDecoder
 
 
 def main() -> None:

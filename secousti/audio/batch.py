@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from secousti.audio.io import load_audio
-from secousti.audio.resample import SincResampler
+from secousti.audio.resample import resampler
 from secousti.errors import SecoustiError
 from secousti.samples import agreed_rate, batch_rows, check_rate, is_pair, one_recording, unpack
 
@@ -55,9 +55,7 @@ def as_batch(
     """
     if sample_rate is not None:
         check_rate(sample_rate)
-    rows = [
-        SincResampler(rate, target_rate)(row) for row, rate in _rows(audio, sample_rate, lengths)
-    ]
+    rows = [resampler(rate, target_rate)(row) for row, rate in _rows(audio, sample_rate, lengths)]
     if not rows:
         raise SecoustiError("there is no audio in an empty list")
     row_lengths = torch.tensor([len(row) for row in rows])

@@ -7,11 +7,14 @@ gives the offline samples and waits only for the zero crossings ahead.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from secousti.ambient import float32_default
 
 ZERO_CROSSINGS = 6
 ROLLOFF = 0.99
@@ -100,6 +103,13 @@ class SincResampler:
         t = t * math.pi
         sinc = torch.where(t == 0, torch.ones((), dtype=t.dtype), t.sin() / t)
         return (sinc * (window * (self.cutoff / self.orig))).float()
+
+
+@functools.lru_cache(maxsize=16)
+def resampler(orig_rate: int, new_rate: int) -> SincResampler:
+    """The resampler between two rates, made once: its filters are many and never change."""
+    with torch.inference_mode(False), float32_default():
+        return SincResampler(orig_rate, new_rate)
 
 
 class ResampleStream:

@@ -39,15 +39,11 @@ def export(
     from rich.console import Console
     from rich.table import Table
 
-    from secousti.errors import SecoustiError
     from secousti.export import export as run
     from secousti.hub.resolve import load_codec
 
-    codec = load_codec(model)
-    if codec.kind != "secousti":
-        raise SecoustiError(f"{model} is a {codec.kind!r} model; only 'secousti' ones are exported")
     done = run(
-        codec,  # type: ignore[arg-type]
+        load_codec(model),  # type: ignore[arg-type]
         output,
         format=format,
         int8=int8,

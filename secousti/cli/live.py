@@ -68,6 +68,7 @@ def live(
       secousti live mic -o speaker --voice friend.wav
     """
     from secousti.live.session import live as run_live
+    from secousti.sessions.channel import Channel
 
     with _running_line() as show:
         summary = run_live(
@@ -77,10 +78,7 @@ def live(
             device=device,
             voice=voice,
             precision=precision,
-            loss=loss,
-            burst=burst,
-            seed=seed,
-            concealment=conceal,
+            channel=Channel(loss, burst, seed, conceal),
             mode=mode,
             pace=pace,
             sample_rate=sample_rate,

@@ -20,14 +20,11 @@ from secousti.encoded import Encoded
 from secousti.paralinguistic.wire import dequantize, quantize
 
 if TYPE_CHECKING:
-    from secousti.codec import SecoustiCodec
-    from secousti.p2psyn.codec import P2PSynCodec
+    from secousti.base import Codec
 
 
-def codec_header(codec: SecoustiCodec | P2PSynCodec, **changes: Any) -> Header:
+def codec_header(codec: Codec, **changes: Any) -> Header:
     """The header of files that ``codec`` makes; ``changes`` are fields of ``Header``."""
-    quantizer = getattr(codec, "quantizer", None) if changes.get("payload") == "entropy" else None
-    voice = getattr(codec.config, "paralinguistic", None)
     fields: dict[str, Any] = {
         "model": codec.model_id,
         "weights": codec.weight_hash,
@@ -35,13 +32,13 @@ def codec_header(codec: SecoustiCodec | P2PSynCodec, **changes: Any) -> Header:
         "frame_size": codec.frame_size,
         "codebook_size": codec.codebook_size,
         "num_codebooks": codec.num_codebooks,
-        "levels": tuple(int(level) for level in getattr(quantizer, "levels", ())),
-        "paralinguistic": 0 if voice is None else voice.hidden_size,
+        "levels": codec.levels if changes.get("payload") == "entropy" else (),
+        "paralinguistic": codec.voice_size,
     }
     return Header(**{**fields, **changes})
 
 
-def check_codec(header: Header, codec: SecoustiCodec | P2PSynCodec, name: str) -> None:
+def check_codec(header: Header, codec: Codec, name: str) -> None:
     """Tokens mean nothing to other weights than those that made them.
 
     Raises:

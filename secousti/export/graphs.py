@@ -141,8 +141,10 @@ def step_graphs(codec: SecoustiCodec, real: bool, vocoder: bool = True) -> list[
     Raises:
         SecoustiError: the codec cannot stream, or hears pitch.
     """
-    if not codec.config.seanet.causal or not codec.config.transformer.causal:
+    if not codec.causal:
         raise SecoustiError("a codec that is not causal cannot stream, so it cannot be exported")
+    if not codec.embeddings:
+        raise SecoustiError(f"the model {codec.model_id!r} has no streaming graphs to export")
     if codec.config.pitch is not None:
         raise SecoustiError(
             "a codec that hears pitch (config pitch) cannot be exported: its pitch tracker has no "

@@ -110,7 +110,7 @@ def codec_metadata(codec: SecoustiCodec) -> dict[str, Any]:
         "frame_size": codec.frame_size,
         "frame_rate": codec.frame_rate,
         "codebook_size": codec.codebook_size,
-        "latency": codec.latency,
+        "latency": codec.latency(),
         "vocoder_delay": 0 if codec.vocoder is None else codec.vocoder.delay,
         "mel_mode": codec.config.mel.mode,
         "mel_silence": math.log(LOG_FLOOR),  # what the vocoder hears after the end

@@ -11,8 +11,7 @@ from secousti.errors import SecoustiError
 from secousti.extraction.stamp import Fingerprint
 
 if TYPE_CHECKING:
-    from secousti.codec import SecoustiCodec
-    from secousti.p2psyn.codec import P2PSynCodec
+    from secousti.base import Codec
 
 LAYOUT = 2  # of shards and journal: a number that changes when their content does
 Format = Literal["parquet", "webdataset", "shar"]
@@ -42,7 +41,7 @@ class Settings:
     strict: bool = False
     fingerprint: Fingerprint = "stat"
 
-    def load_codec(self, device: str | None = None) -> SecoustiCodec | P2PSynCodec:
+    def load_codec(self, device: str | None = None) -> Codec:
         """The model, on ``device`` (``self.device`` if not given) and in ``dtype``."""
         from secousti.hub.resolve import load_codec
 
@@ -63,7 +62,7 @@ class CodecFacts:
     codebook_size: int
 
     @classmethod
-    def of(cls, codec: SecoustiCodec | P2PSynCodec) -> CodecFacts:
+    def of(cls, codec: Codec) -> CodecFacts:
         """Raises SecoustiError for a codebook whose ids need more than 16 bits."""
         if codec.codebook_size > 1 << 16:
             raise SecoustiError(f"a codebook of {codec.codebook_size} entries needs over 16 bits")

@@ -11,13 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from secousti.audio.batch import AudioBatch
 from secousti.encoded import Encoded
 from secousti.paralinguistic.wire import quantize
 
 if TYPE_CHECKING:
-    from secousti.codec import SecoustiCodec
-    from secousti.p2psyn.codec import P2PSynCodec
+    from secousti.base import Codec
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,7 @@ class Tokenizer:
         voice: also compute the paralinguistic vector, which costs time.
     """
 
-    def __init__(
-        self, codec: SecoustiCodec | P2PSynCodec, batch_seconds: float, voice: bool = False
-    ) -> None:
+    def __init__(self, codec: Codec, batch_seconds: float, voice: bool = False) -> None:
         self.codec = codec.eval()
         self.most = int(batch_seconds * codec.sample_rate)
         self.voice = voice
@@ -50,27 +46,10 @@ class Tokenizer:
             tokens = self._tokenize([recordings[i] for i in batch])
             yield from zip(batch, tokens, strict=True)
 
-    @torch.inference_mode()
     def _tokenize(self, rows: list[Tensor]) -> list[Tokens]:
         lengths = torch.tensor([len(row) for row in rows])
         wav = pad_sequence(rows, batch_first=True)
-        return _rows(self._encode(AudioBatch(wav, lengths)))
-
-    def _encode(self, batch: AudioBatch) -> Encoded:
-        from secousti.codec import SecoustiCodec
-
-        codec = self.codec
-        if not isinstance(codec, SecoustiCodec):
-            return codec.encode(batch.wav, codec.sample_rate, batch.lengths)
-        mel, frames = codec.log_mel(batch)
-        return Encoded(
-            codes=codec.tokenize(mel, lengths=frames)[0],
-            lengths=-(-frames // codec.frames_per_token),
-            num_samples=batch.lengths,
-            sample_rate=codec.sample_rate,
-            codebook_size=codec.codebook_size,
-            paralinguistic=codec.global_vector(mel, frames) if self.voice else None,
-        )
+        return _rows(self.codec.encode(wav, self.codec.sample_rate, lengths, self.voice))
 
 
 def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secousti.audio.raw import RAW_SUFFIXES, RawFormat
+from secousti.base import ALL
 from secousti.container import End, Event, Header, Reader, TruncatedError, read_range
 from secousti.container.info import SCT
 from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
-from secousti.files.sessions import ALL_STAGES, speak
+from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_tokens
 from secousti.paths import PIPE, is_stream
@@ -36,7 +37,7 @@ def decode(
     start: float = 0.0,
     end: float | None = None,
     partial: bool = False,
-    mode: str = ALL_STAGES,
+    mode: str = ALL,
     max_seconds: float = MAX_SECONDS,
     raw: str | None = None,
     track: Track | None = None,
@@ -48,8 +49,7 @@ def decode(
         sample_rate: Hz of the audio, the codec's own if not given.
         start, end: seconds; only this stretch, read without reading the rest of the file.
         partial: of a file that is cut short, keep what is whole.
-        mode: how a P2PSynCodec decodes: ``all``, ``plain`` (without its pseudo VQs), or another
-            of ``secousti.p2psyn.modes``.
+        mode: one of ``Codec.modes``; a P2PSynCodec's ``plain`` is without its pseudo VQs.
         max_seconds: refuse files that hold more speech.
         raw: write samples without a header, as ``FORMAT:RATE`` (``s16le:16000``) says.
         track: wraps the jobs, to show progress.

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import torch
 
-from secousti.codec import SecoustiCodec
+from secousti.base import Codec
 from secousti.container.encoded import check_codec
 from secousti.container.errors import ContainerError
 from secousti.container.header import Header
 from secousti.errors import SecoustiError
 from secousti.hub.catalog import models
 from secousti.hub.resolve import DEFAULT_MODEL, load_codec
-from secousti.p2psyn.codec import P2PSynCodec
-
-Codec: TypeAlias = SecoustiCodec | P2PSynCodec
 
 
 def load(name: str, device: str = "cpu") -> Codec:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from secousti.audio.io import AUDIO_SUFFIXES
+from secousti.base import ALL
 from secousti.container import Event, Writer
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
-from secousti.files.sessions import ALL_STAGES, LATENCY, speak
+from secousti.files.sessions import LATENCY, speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_speech
 from secousti.hub.resolve import DEFAULT_MODEL
@@ -27,7 +28,7 @@ def roundtrip(
     payload: str = "packed",
     sample_rate: int | None = None,
     latency: float = LATENCY,
-    mode: str = ALL_STAGES,
+    mode: str = ALL,
     track: Track | None = None,
 ) -> list[Result]:
     """Encode and decode, to hear the codec and to see what it takes.
@@ -36,7 +37,7 @@ def roundtrip(
         payload: ``packed`` or ``entropy``.
         sample_rate: Hz of the result, the codec's own if not given.
         latency: seconds of sound in a record of a live stream.
-        mode: how a P2PSynCodec decodes, see ``decode``.
+        mode: one of ``Codec.modes``.
         track: wraps the jobs, to show progress.
 
     Raises:

@@ -15,12 +15,13 @@ from secousti.audio.io import AUDIO_SUFFIXES, check_audio
 from secousti.audio.opening import Rewound, open_audio
 from secousti.audio.raw import RawFormat, RawReader
 from secousti.audio.reader import AudioReader
+from secousti.base import Codec
 from secousti.container import MAGIC, Event, Header, Reader
 from secousti.container.encoded import codec_header, encoded_events
 from secousti.container.info import SCT
 from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
-from secousti.files.models import Codec, Shelf
+from secousti.files.models import Shelf
 from secousti.files.sessions import LATENCY, listen
 from secousti.paths import PIPE, STDIN, is_stream
 

@@ -62,8 +62,9 @@ def _summary(codec: Any) -> str:
         "Parameters": f"{parameters / 1e6:.1f} M",
         "Weight hash": f"`{codec.weight_hash}`",
     }
-    if codec.latency is not None:
-        rows["Algorithmic latency"] = f"{1e3 * codec.latency / codec.sample_rate:.1f} ms"
+    latency = codec.latency()
+    if latency is not None:
+        rows["Algorithmic latency"] = f"{1e3 * latency / codec.sample_rate:.1f} ms"
     return _table(("", ""), [list(row) for row in rows.items()])
 
 

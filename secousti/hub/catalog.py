@@ -57,7 +57,8 @@ class ModelEntry:
             return None
         with torch.device("meta"):  # shapes only: no memory, no time
             codec = kind(config)
-        latency = None if codec.latency is None else codec.latency / codec.sample_rate
+            samples = codec.latency()
+        latency = None if samples is None else samples / codec.sample_rate
         return Facts(codec.sample_rate, codec.bitrate, latency)
 
 

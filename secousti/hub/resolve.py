@@ -11,8 +11,7 @@ from secousti.errors import SecoustiError
 if TYPE_CHECKING:
     import torch
 
-    from secousti.codec import SecoustiCodec
-    from secousti.p2psyn.codec import P2PSynCodec
+    from secousti.base import Codec
 
 BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT_MODEL = "mini-21hz"
@@ -34,7 +33,7 @@ def load_codec(
     device: torch.device | str = "cpu",
     revision: str | None = None,
     parts: Parts = "all",
-) -> SecoustiCodec | P2PSynCodec:
+) -> Codec:
     """The codec ``name``, of the kind that its config.json says.
 
     Args:
@@ -51,7 +50,7 @@ def load_codec(
     cls = codec_class(kind)
     if cls is None:
         raise SecoustiError(f"{folder} holds a {kind!r} model, which this version does not know")
-    codec: SecoustiCodec | P2PSynCodec = cls.from_pretrained(
+    codec: Codec = cls.from_pretrained(
         name, device=device, revision=revision, parts=parts
     )
     return codec

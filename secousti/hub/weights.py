@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
+from secousti.ambient import float32_default
 from secousti.config import from_dict, to_dict
 from secousti.errors import SecoustiError
 from secousti.hub.absent import leave_out
@@ -77,7 +78,8 @@ class HubMixin:
             raise SecoustiError(_wrong_kind(name, document.get("codec"), cls.__name__))
         where = f"{folder / CONFIG_NAME}: config"
         config: Any = from_dict(cls.config_class, document["config"], where)
-        model = _load(cls, config, tuple(weight_files(folder, document)), parts)
+        with torch.inference_mode(False), float32_default():  # whatever the caller's
+            model = _load(cls, config, tuple(weight_files(folder, document)), parts)
         model.model_id = document.get("model_id", Path(str(name)).name)
         model.prepare()
         return model.eval().to(device)  # type: ignore[attr-defined]

@@ -7,24 +7,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from secousti.codec import SecoustiCodec
+from secousti.base import ALL, Codec
 from secousti.encoded import PARALINGUISTIC_BITS
-from secousti.files.models import Codec
-from secousti.files.sessions import ALL_STAGES, VoiceClock, stream_decoder, stream_encoder
-from secousti.live.channel import LossyChannel
-from secousti.p2psyn.streaming import P2PSynStreamEncoder
-from secousti.paralinguistic.wire import dequantize, quantize
-from secousti.streaming.concealment import DEFAULT, LOST, Strategy
-from secousti.streaming.decoder import StreamDecoder
-from secousti.streaming.encoder import StreamEncoder
+from secousti.sessions.channel import Channel
+from secousti.sessions.concealment import LOST
+from secousti.sessions.decoder import StreamDecoder
+from secousti.sessions.encoder import StreamEncoder
+from secousti.sessions.voice_clock import Listener
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One step: ``codes`` int64 [L] as they were sent, ``lost`` how many did not arrive."""
+    """One step.
+
+    ``codes`` int64 [L] ([K, L] of several codebooks) as they were sent, ``lost`` how many frames of
+    them did not arrive, ``voice_bits`` what a voice sent with them took.
+    """
 
     heard: float  # seconds of sound so far
     codes: Tensor
@@ -32,7 +34,7 @@ class Frame:
     audio: NDArray[np.float32]
     encode_seconds: float
     decode_seconds: float
-    voice_sent: bool
+    voice_bits: int
 
 
 @dataclass
@@ -52,13 +54,12 @@ class Summary:
     def add(self, frame: Frame) -> None:
         """Count one more step."""
         self.seconds = frame.heard
-        self.tokens += len(frame.codes)
+        self.tokens += frame.codes.shape[-1]
         self.lost += frame.lost
         self.encode_seconds += frame.encode_seconds
         self.decode_seconds += frame.decode_seconds
-        if frame.voice_sent:
-            self.voice_bits += 64 * PARALINGUISTIC_BITS
-        if len(frame.codes):
+        self.voice_bits += frame.voice_bits
+        if frame.codes.shape[-1]:
             self.steps.append(frame.encode_seconds + frame.decode_seconds)
 
     @property
@@ -88,20 +89,17 @@ def run(
     *,
     output_rate: int | None = None,
     voice: Tensor | None = None,
-    loss: float = 0.0,
-    burst: float | None = None,
-    seed: int = 0,
-    concealment: Strategy = DEFAULT,
-    mode: str = ALL_STAGES,
+    channel: Channel | None = None,
+    mode: str = ALL,
     watch: Callable[[Summary], None] | None = None,
 ) -> Iterator[Frame]:
     """Send ``chunks`` (float32 [N] at ``sample_rate``) through the codec as they come.
 
     Args:
         output_rate: Hz of the sound returned; the codec's own if not given.
-        voice: float32 [1, 64] to speak in; if not given the speaker's own, sent as it gets known.
-        loss, burst, seed: of the channel, see ``LossyChannel``.
-        mode: how a P2PSynCodec decodes, as in its ``decode``.
+        voice: [1, V] to speak in; if not given the speaker's own, sent as it gets known.
+        channel: what it loses on the way, and what is heard instead; nothing if not given.
+        mode: one of ``codec.modes``.
         watch: called after every step with what it all took so far.
 
     The frames' audio, end to end, is what ``decode`` gives (for the same tokens and voice).
@@ -109,60 +107,60 @@ def run(
     Raises:
         SecoustiError: a codec that cannot work live (in this mode).
     """
-    channel = LossyChannel(loss, seed, burst)
-    encoder = stream_encoder(codec, sample_rate)
-    decoder = stream_decoder(codec, mode, output_rate, concealment)
-    clock = None if voice is not None else VoiceClock(None)
-    if voice is not None and isinstance(decoder, StreamDecoder):
-        decoder.set_paralinguistic(voice)
-    summary = Summary(live_latency(codec), bits_per_token=codec.bits_per_frame)
-    heard = 0
+    channel = channel or Channel()
+    encoder = StreamEncoder(codec, sample_rate=sample_rate)
+    decoder = StreamDecoder(
+        codec, voice, sample_rate=output_rate, mode=mode, concealment=channel.concealment
+    )
+    session = _Session(Listener(encoder, voice=voice is None), decoder, channel)
+    summary = Summary(_seconds(codec, mode), bits_per_token=codec.bits_per_frame)
     for chunk in _with_end(chunks):
-        start = time.perf_counter()
-        codes = (encoder.flush() if chunk is None else encoder.push(chunk))[0, 0].cpu()
-        heard += 0 if chunk is None else len(chunk)
-        vector = _voice(encoder, clock, heard / sample_rate) if len(codes) else None
-        middle = time.perf_counter()
-        if vector is not None and isinstance(decoder, StreamDecoder):
-            decoder.set_paralinguistic(vector)
-        received = channel.send(codes)
-        audio = [decoder.push(received)] if len(codes) else []
-        if chunk is None:
-            audio.append(decoder.flush())
-        sound = np.concatenate([np.zeros(0, np.float32), *(a[0, 0].numpy() for a in audio)])
-        frame = Frame(
-            heard=heard / sample_rate,
-            codes=codes,
-            lost=int((received == LOST).sum()),
-            audio=sound,
-            encode_seconds=middle - start,
-            decode_seconds=time.perf_counter() - middle,
-            voice_sent=vector is not None,
-        )
+        frame = session.step(chunk)
         summary.add(frame)
         if watch is not None:
             watch(summary)
         yield frame
 
 
-def live_latency(codec: Codec) -> float:
-    """Algorithmic latency of a codec that works live, in seconds."""
-    if isinstance(codec, SecoustiCodec):
-        return codec.latency / codec.sample_rate
-    # codec.latency speaks of all modes: it is None if only the plain one is live
-    return (codec.frame_size + codec.delay) / codec.sample_rate
+class _Session:
+    """Encoder, channel and decoder of one live stream."""
+
+    def __init__(self, listener: Listener, decoder: StreamDecoder, channel: Channel) -> None:
+        self._listener, self._decoder = listener, decoder
+        self._transmission = channel.open()
+
+    def step(self, chunk: NDArray[np.float32] | None) -> Frame:
+        """A chunk of sound [N], or ``None`` at the end."""
+        start = time.perf_counter()
+        samples = np.zeros(0, np.float32) if chunk is None else chunk
+        voice, found = self._listener.hear(samples, ended=chunk is None)
+        codes = torch.from_numpy(found)
+        middle = time.perf_counter()
+        if voice is not None:
+            self._decoder.set_voice(voice)
+        received = self._transmission.send(codes)
+        audio = [self._decoder.push(received)] if codes.shape[1] else []
+        if chunk is None:
+            audio.append(self._decoder.flush())
+        return Frame(
+            heard=self._listener.seconds,
+            codes=codes[0] if len(codes) == 1 else codes,
+            lost=int((received[0] == LOST).sum()),
+            audio=np.concatenate([np.zeros(0, np.float32), *(a[0, 0].numpy() for a in audio)]),
+            encode_seconds=middle - start,
+            decode_seconds=time.perf_counter() - middle,
+            voice_bits=0 if voice is None else PARALINGUISTIC_BITS * len(voice),
+        )
+
+
+def _seconds(codec: Codec, mode: str) -> float:
+    """Algorithmic latency of a codec that works live in ``mode``."""
+    latency = codec.latency(mode)
+    assert latency is not None
+    return latency / codec.sample_rate
 
 
 def _with_end(chunks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32] | None]:
     """The chunks, then ``None`` for the end."""
     yield from chunks
     yield None
-
-
-def _voice(
-    encoder: StreamEncoder | P2PSynStreamEncoder, clock: VoiceClock | None, seconds: float
-) -> Tensor | None:
-    """The speaker's vector as the wire carries it, when there is one and it is time to send it."""
-    if not isinstance(encoder, StreamEncoder) or clock is None or not clock.due(seconds):
-        return None
-    return dequantize(quantize(encoder.paralinguistic()))

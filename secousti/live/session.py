@@ -8,16 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from secousti.codec import SecoustiCodec
+from secousti.base import ALL, Codec, Precision
 from secousti.errors import SecoustiError
-from secousti.files.models import Codec, load
-from secousti.files.sessions import ALL_STAGES, speaks_live
+from secousti.files.models import load
 from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.live.devices import PIPE, SPEAKER, open_sink, open_source
-from secousti.live.run import Summary, live_latency, run
-from secousti.onecore.linear import Precision
-from secousti.p2psyn.codec import P2PSynCodec
-from secousti.streaming.concealment import DEFAULT, Strategy
+from secousti.live.run import Summary, run
+from secousti.sessions.channel import Channel
 
 
 def live(
@@ -28,11 +25,8 @@ def live(
     device: str = "cpu",
     voice: str | None = None,
     precision: Precision = "float32",
-    loss: float = 0.0,
-    burst: float | None = None,
-    seed: int = 0,
-    concealment: Strategy = DEFAULT,
-    mode: str = ALL_STAGES,
+    channel: Channel | None = None,
+    mode: str = ALL,
     pace: bool = False,
     sample_rate: int | None = None,
     threads: int = 1,
@@ -44,10 +38,9 @@ def live(
     Args:
         source: a recording, ``-`` or ``mic``. output: a file, ``-`` or ``speaker``.
         voice: a recording of who shall speak; the speaker's own voice if not given.
-        precision: of the weights, see ``StreamingCodec``; on a GPU the codec works as loaded, and
-            so does a P2PSynCodec.
-        loss, burst, seed: of the channel, see ``LossyChannel``.
-        mode: how a P2PSynCodec decodes, as in its ``decode``.
+        precision: of the weights, see ``Codec.for_streaming``; on a GPU the codec works as loaded.
+        channel: what it loses on the way, and what is heard instead; nothing if not given.
+        mode: one of ``Codec.modes``.
 
     Ctrl-C ends a session as the end of its input does.
 
@@ -58,17 +51,12 @@ def live(
         raise SecoustiError(f"{output} exists; use --force to overwrite it")
     torch.set_num_threads(threads)
     loaded = load(model, device)
-    if not speaks_live(loaded, mode):
-        plain = isinstance(loaded, P2PSynCodec) and loaded.streams("plain")
-        raise SecoustiError(
-            f"the model {model!r} decodes from what follows, so it does not work live: use "
-            + ("--mode plain, or secousti roundtrip" if plain else "secousti roundtrip")
-        )
+    _check_live(loaded, model, mode)
     speaker = _speaker(loaded, voice)
     codec = _packed(loaded, precision)
     block = codec.frame_size / codec.sample_rate
     chunks, rate = open_source(source, block, codec.sample_rate, pace)
-    last = Summary(live_latency(codec))
+    last = Summary(0.0)
 
     def seen(summary: Summary) -> None:
         nonlocal last
@@ -82,10 +70,7 @@ def live(
         rate,
         output_rate=sample_rate,
         voice=speaker,
-        loss=loss,
-        burst=burst,
-        seed=seed,
-        concealment=concealment,
+        channel=channel,
         mode=mode,
         watch=seen,
     )
@@ -98,22 +83,32 @@ def live(
     return last
 
 
+def _check_live(codec: Codec, name: str, mode: str) -> None:
+    codec.check_sent(mode)
+    if codec.streams(mode):
+        return
+    other = [mode for mode in codec.modes if codec.streams(mode)]
+    raise SecoustiError(
+        f"the model {name!r} decodes from what follows, so it does not work live: use "
+        + (f"--mode {other[0]}, or secousti roundtrip" if other else "secousti roundtrip")
+    )
+
+
 def _speaker(codec: Codec, voice: str | None) -> Tensor | None:
-    """float32 [1, 64] of the recording ``voice``."""
+    """float32 [1, V] of the recording ``voice``."""
     if voice is None:
         return None
-    if not isinstance(codec, SecoustiCodec):
+    if not codec.voice_size:
         raise SecoustiError(f"--voice needs a SecoustiCodec; {codec.model_id!r} sends no voice")
-    return codec.encode(voice).paralinguistic
+    return codec.voice(voice)
 
 
 def _packed(codec: Codec, precision: Precision) -> Codec:
     """The codec rebuilt for one core, if there is a way."""
-    if isinstance(codec, SecoustiCodec) and codec.device.type == "cpu":
+    if codec.device.type == "cpu":
         return codec.for_streaming(precision)
     if precision != "float32":
         raise SecoustiError(
-            f"--precision {precision} is for a SecoustiCodec on the CPU; {codec.model_id!r} is a "
-            f"{type(codec).__name__} on {codec.device.type}"
+            f"--precision {precision} is for the CPU; {codec.model_id!r} is on {codec.device.type}"
         )
     return codec

@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from secousti.audio.batch import Audio, as_batch
-from secousti.audio.resample import SincResampler
-from secousti.codec import inference
+from secousti.ambient import inference
+from secousti.audio.batch import Audio, AudioBatch, as_batch
+from secousti.base import ALL, Codec, Mode
+from secousti.config import to_dict
 from secousti.encoded import Encoded
 from secousti.errors import SecoustiError
-from secousti.hub.weights import HubMixin
+from secousti.frontend import SampleFrontend
 from secousti.p2psyn.config import P2PSynConfig
-from secousti.p2psyn.modes import predicts
+from secousti.p2psyn.modes import STAGE_MODES, predicts, stage_modes
 from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.teacher import Teacher, token_mask, tokens_for
 from secousti.streaming.chunks import in_chunks
+from secousti.streaming.state import State, substate
 
 # A non-causal codec works through long recordings in pieces, each with context on both sides.
 _PIECE, _CONTEXT = 1500, 250  # tokens
 _CHUNK = 2048  # tokens that causal pseudo VQs work on at once: bounds the memory of their logits
 
 
-class P2PSynCodec(HubMixin, nn.Module):
-    """The whole codec. Audio is float32 [B, 1, N] in [-1, 1], codes are int64 [B, 1, L].
+class PaddedFrontend(SampleFrontend):
+    """The samples; a recording ends with the MDCT frame in which its last one is complete."""
+
+    def __init__(self, codec: P2PSynCodec, rate: int) -> None:
+        super().__init__(rate, codec.sample_rate, codec.frame_size, codec.device)
+        self._config = codec.config
+
+    def tokens(self, num_samples: int) -> int:
+        return int(tokens_for(torch.tensor(num_samples), self._config))
+
+
+class P2PSynCodec(Codec):
+    """The whole codec: one plain token stream; the pseudo stages cost no bits.
 
     Attributes:
-        sample_rate: Hz of the audio inside and out.
         hop_length: samples per MDCT frame.
         frame_size: samples per token (D of eq. 2).
-        num_codebooks: 1; the pseudo stages cost no bits.
         codebook_size: entries of the plain codebook.
+        modes: ``all`` is the codec, ``plain`` asks no pseudo VQ; then ``STAGE_MODES``, also as a
+            list with one for each pseudo stage.
     """
 
     kind = "p2psyn"
     config_class = P2PSynConfig
-    num_codebooks = 1
     not_in_encoder = ("pseudo", "teacher.decoder")
     not_in_decoder = ("teacher.encoder",)
 
@@ -54,134 +66,105 @@ class P2PSynCodec(HubMixin, nn.Module):
         self.hop_length = config.backbone.coefficients
         self.frame_size = config.frame_size
         self.codebook_size = config.quantizer.codebook_size
+        self._vectors: tuple[list[tuple[int, int]], Tensor] | None = None
 
     # ---------------------------------------------------------------- what users ask about
     @property
-    def frame_rate(self) -> float:
-        """Tokens per second."""
-        return self.sample_rate / self.frame_size
-
-    @property
-    def bits_per_frame(self) -> float:
-        """Information in one token, log2 of the codebook size."""
-        return math.log2(self.codebook_size)
-
-    @property
-    def bitrate(self) -> float:
-        """Bits per second of the plain tokens, all that is sent (eq. 2)."""
-        return self.frame_rate * self.bits_per_frame
+    def modes(self) -> tuple[str, ...]:
+        return (ALL, "plain", *STAGE_MODES)
 
     @property
     def causal(self) -> bool:
-        """Whether all of it can stream: neither backbone nor pseudo VQs hear later audio."""
-        return self.streams("all")
+        return self.config.backbone.causal
 
-    def streams(self, mode: str | Sequence[str] = "all") -> bool:
-        """Whether tokens can be decoded as they come; ``plain`` needs a causal backbone only.
-
-        Raises:
-            SecoustiError: an unknown mode.
-        """
+    def streams(self, mode: Mode = ALL) -> bool:
+        """Whether tokens can be decoded as they come; ``plain`` needs a causal backbone only."""
         asked = predicts(mode, self.config.quantizer.pseudo_stages)
-        return self.config.backbone.causal and (self.config.pseudo.causal or not asked)
+        return self.causal and (self.config.pseudo.causal or not asked)
 
     @property
     def delay(self) -> int:
-        """Samples by which streamed audio lags behind its tokens: MDCT overlap and look-ahead."""
+        """MDCT overlap, and what the pseudo VQs look ahead."""
         return self.hop_length + self.config.pseudo.lookahead * self.frame_size
-
-    @property
-    def latency(self) -> int | None:
-        """Algorithmic latency in samples; ``None`` when the whole recording must be heard."""
-        return self.frame_size + self.delay if self.causal else None
 
     @property
     def weight_hash(self) -> str:
         """16 hex digits of what tokens mean; pseudo VQs and decoder may differ at a receiver."""
         return self.whole.teacher.token_hash()
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
+    def token_modules(self) -> dict[str, nn.Module]:
+        return {"encoder": self.teacher.encoder, "quantizer": self.teacher.quantizer}
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the weights; the quantizer always works in float32."""
-        return next(self.parameters()).dtype
+    def token_config(self) -> dict[str, Any]:
+        parts = to_dict(self.config)
+        return {name: parts[name] for name in ("sample_rate", "backbone", "quantizer")}
+
+    def decoding_parameters(self, mode: Mode = ALL) -> int:
+        plain = not predicts(mode, self.config.quantizer.pseudo_stages)
+        return sum(p.numel() for p in (self.teacher if plain else self).parameters())
+
+    def check_mode(self, mode: Mode) -> None:
+        stage_modes(mode, self.config.quantizer.pseudo_stages)
+
+    def check_sent(self, mode: Mode) -> None:
+        if "oracle" in stage_modes(mode, self.config.quantizer.pseudo_stages):
+            raise SecoustiError(
+                "mode 'oracle' needs the tokens of every stage, and only one is sent"
+            )
+
+    def check_streams(self, mode: Mode = ALL) -> None:
+        self.check_causal()
+        self.check_sent(mode)
+        if not self.streams(mode):
+            raise SecoustiError(
+                f"the pseudo VQs of {self.model_id!r} hear later tokens, so they decode no "
+                "stream: use mode 'plain', or the whole recording"
+            )
 
     # ---------------------------------------------------------------- audio <-> Encoded
     @inference
     def encode(
         self,
-        wav: Audio | Sequence[Audio],
+        audio: Audio | Iterable[Audio],
         sample_rate: int | None = None,
         lengths: Tensor | Sequence[int] | None = None,
+        voice: bool = True,
         stages: Literal["plain", "all"] = "plain",
     ) -> Encoded:
-        """Recordings -> plain tokens (and, with ``stages="all"``, the teacher's other stages).
+        """``Codec.encode``; ``stages="all"`` gives the teacher's other stages, too."""
+        batch = as_batch(audio, self.sample_rate, sample_rate, lengths)
+        return self._encode_stages(batch, None if stages == "all" else 1)
 
-        Args:
-            wav: a path, an array [N], [B, N] or [B, C, N], or a list of paths and arrays.
-            sample_rate: Hz of arrays; the codec's own if not given.
-            lengths: samples that count in each row of an array.
+    def _encode(self, batch: AudioBatch, voice: bool) -> Encoded:
+        return self._encode_stages(batch, 1)
 
-        Raises:
-            SecoustiError: input that is no audio, is empty, or holds NaN.
-        """
-        batch = as_batch(wav, self.sample_rate, sample_rate, lengths)
-        num_samples = batch.lengths.to(self.device)
-        tokens = tokens_for(num_samples, self.config)
+    def _encode_stages(self, batch: AudioBatch, count: int | None) -> Encoded:
+        tokens = tokens_for(batch.lengths.to(self.device), self.config)
         total = int(tokens.max()) * self.frame_size
         audio = F.pad(batch.wav.to(self.device, self.dtype), (0, total - batch.wav.shape[-1]))
-        count = None if stages == "all" else 1
 
         def tokenize(audio: Tensor, lengths: Tensor | None) -> Tensor:
             return self._tokenize(audio, lengths, count)
 
-        return Encoded(
-            codes=self._by_row(
-                tokenize, audio[:, None], tokens, self.frame_size, self.config.backbone.causal
-            ),
-            lengths=tokens,
-            num_samples=num_samples,
-            sample_rate=self.sample_rate,
-            codebook_size=self.codebook_size,
-        )
+        codes = self._by_row(tokenize, audio[:, None], tokens, self.frame_size, self.causal)
+        return self._as_encoded(codes, tokens, batch, None)
 
-    @inference
-    def decode(
+    def _decode(  # type: ignore[override]
         self,
-        encoded: Encoded,
-        sample_rate: int | None = None,
-        mode: str | Sequence[str] = "all",
+        codes: Tensor,
+        lengths: Tensor,
+        voice: Tensor,
+        mode: Mode,
         generator: torch.Generator | None = None,
         temperature: float = 1.0,
-    ) -> Tensor:
-        """Audio float32 [B, 1, N]; rows shorter than the longest end in zeros.
-
-        Args:
-            sample_rate: Hz of the result, the codec's own if not given.
-            mode: ``all`` (the codec), ``plain`` (no pseudo VQ), or any of ``STAGE_MODES``, also
-                as a list with one for each pseudo stage.
-            generator: for the random modes, which are repeatable without one, too.
-
-        Raises:
-            SecoustiError: codes of another shape or outside the codebook, or an unknown mode.
-        """
-        codes, whole = self.check_codes(encoded.codes.to(self.device)), self.streams(mode)
+    ) -> list[Tensor]:
+        """``generator``: for the random modes, which are repeatable without one, too."""
 
         def spectrum(codes: Tensor, lengths: Tensor | None) -> Tensor:
             return self._synthesize(codes, lengths, mode, generator, temperature)
 
-        lengths = encoded.lengths.to(self.device)
-        audio = self.teacher.to_audio(self._by_row(spectrum, codes, lengths, 1, whole))[:, 0]
-        resampler = SincResampler(self.sample_rate, sample_rate or self.sample_rate)
-        rows = [
-            resampler(_exactly(row.float().clamp(-1, 1), int(n)))
-            for row, n in zip(audio, encoded.num_samples, strict=True)
-        ]
-        return pad_sequence(rows, batch_first=True)[:, None]
+        whole = self._by_row(spectrum, codes, lengths.to(self.device), 1, self.streams(mode))
+        return list(self.teacher.to_audio(whole)[:, 0])
 
     def use_pseudo(self, other: P2PSynCodec) -> None:
         """Predict with the pseudo VQs of ``other``, which has the same plain-token bitstream.
@@ -195,29 +178,91 @@ class P2PSynCodec(HubMixin, nn.Module):
                 f"tokens {self.weight_hash} of {self.model_id!r}"
             )
         self.pseudo = other.pseudo
-        self.config = _with_pseudo(self.config, other.config)
+        self.config = replace(self.config, pseudo=other.config.pseudo)
 
-    def check_codes(self, codes: Tensor) -> Tensor:
-        """``codes`` as [B, K, L]: the plain stage, or all stages.
-
-        Raises:
-            SecoustiError: another shape, or codes outside the codebook.
-        """
-        if codes.dim() == 2:
-            codes = codes[:, None]
-        stages = self.config.quantizer.pseudo_stages + 1
-        if codes.dim() != 3 or codes.shape[1] not in (1, stages):
-            raise SecoustiError(
-                f"codes must be [B, 1, L] or [B, {stages}, L], found {tuple(codes.shape)}"
-            )
-        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size:
-            raise SecoustiError(
-                f"codes must lie in 0..{self.codebook_size - 1}, found "
-                f"{int(codes.min())}..{int(codes.max())}"
-            )
-        return codes
+    def _stages(self) -> tuple[int, ...]:
+        return (1, self.config.quantizer.pseudo_stages + 1)
 
     # ---------------------------------------------------------------- the steps
+    def frontend(self, rate: int) -> PaddedFrontend:
+        return PaddedFrontend(self, rate)
+
+    def encoder_state(self, batch_size: int) -> State:
+        start = (batch_size, self.device, self.dtype)
+        teacher = self.teacher
+        return {
+            "mdct": teacher.mdct.init_state(*start),
+            "encoder": teacher.encoder.init_state(*start),
+        }
+
+    def encode_step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        teacher = self.teacher
+        spectrum, mdct = teacher.mdct(inputs.to(self.dtype), substate(state, "mdct"))
+        latents, encoder = teacher.encoder(spectrum, substate(state, "encoder"))
+        return teacher.quantizer.encode(latents, stages=1), {"mdct": mdct, "encoder": encoder}
+
+    def decoder_state(self, batch_size: int) -> State:
+        start = (batch_size, self.device, self.dtype)
+        return {
+            "pseudo": self.pseudo.init_state(*start),
+            "decoder": self.teacher.decoder.init_state(*start),
+            "imdct": self.teacher.imdct.init_state(*start),
+        }
+
+    def decode_step(
+        self,
+        codes: Tensor,
+        state: State,
+        *,
+        voice: Tensor,
+        mode: Mode = ALL,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, State]:
+        return self._step(codes, state, codes.shape[-1], mode, generator)
+
+    def flush_step(
+        self,
+        state: State,
+        *,
+        voice: Tensor,
+        mode: Mode = ALL,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        ahead = self.config.pseudo.lookahead
+        silence = torch.zeros(len(voice), 1, ahead, dtype=torch.int64, device=self.device)
+        if not ahead:  # a stream ends with the last whole MDCT frame
+            return torch.zeros(len(voice), 0, device=self.device)
+        return self._step(silence, state, 0, mode, generator)[0]
+
+    def _step(
+        self,
+        codes: Tensor,
+        state: State,
+        given: int,
+        mode: Mode,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, State]:
+        """Codes [R, 1, L], of which the first ``given`` count, -> audio [R, N]."""
+        teacher, vectors = self.teacher, self._code_vectors()
+        lengths = torch.full((len(codes),), given, device=codes.device)
+        part = substate(state, "pseudo")
+        latents, pseudo = self.pseudo(codes, vectors, mode, part, lengths, generator)
+        latents = latents.to(self.dtype)
+        spectrum, decoder = teacher.decoder(latents, substate(state, "decoder"))
+        audio, imdct = teacher.imdct(spectrum, substate(state, "imdct"))
+        return audio[:, 0], {"pseudo": pseudo, "decoder": decoder, "imdct": imdct}
+
+    def _code_vectors(self) -> Tensor:
+        """``ResidualVQ.vectors`` of the weights as they are, computed once for all steps."""
+        weights = list(self.teacher.quantizer.parameters())
+        if any(weight.is_inference() for weight in weights):  # whose changes are not counted
+            return self.teacher.quantizer.vectors()
+        version = [(weight.data_ptr(), weight._version) for weight in weights]
+        if self._vectors is None or self._vectors[0] != version:
+            self._vectors = version, self.teacher.quantizer.vectors().detach()
+        return self._vectors[1]
+
+    # ---------------------------------------------------------------- as a whole
     def _tokenize(self, audio: Tensor, lengths: Tensor | None, stages: int | None) -> Tensor:
         """Audio [B, 1, frame_size * L] -> codes int64 [B, stages (default all), L]."""
         teacher = self.teacher
@@ -234,7 +279,7 @@ class P2PSynCodec(HubMixin, nn.Module):
         self,
         codes: Tensor,
         lengths: Tensor | None,
-        mode: str | Sequence[str],
+        mode: Mode,
         generator: torch.Generator | None,
         temperature: float,
     ) -> Tensor:
@@ -254,7 +299,7 @@ class P2PSynCodec(HubMixin, nn.Module):
         self,
         codes: Tensor,
         lengths: Tensor | None,
-        mode: str | Sequence[str],
+        mode: Mode,
         generator: torch.Generator | None,
         temperature: float,
     ) -> Tensor:
@@ -313,19 +358,8 @@ def _pieces(total: int) -> Iterator[tuple[int, int, int, int]]:
         yield start, stop, max(0, start - _CONTEXT), min(total, stop + _CONTEXT)
 
 
-def _exactly(audio: Tensor, num_samples: int) -> Tensor:
-    audio = audio[:num_samples]
-    return F.pad(audio, (0, num_samples - len(audio)))
-
-
 def _pseudo_quantizer(config: P2PSynConfig) -> PseudoQuantizer:
     quantizer = config.quantizer
     return PseudoQuantizer(
         config.pseudo, config.backbone.latent_dim, quantizer.codebook_size, quantizer.pseudo_stages
     )
-
-
-def _with_pseudo(config: P2PSynConfig, other: P2PSynConfig) -> P2PSynConfig:
-    from dataclasses import replace
-
-    return replace(config, pseudo=other.pseudo)

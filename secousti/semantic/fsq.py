@@ -32,6 +32,7 @@ class FSQ(Quantizer):
         self.project_in = nn.Linear(dim, len(config.levels))
         self.project_out = nn.Linear(len(config.levels), dim)
         self.codebook_size = math.prod(config.levels)
+        self.sizes = tuple(config.levels)
         # An even number of levels has no middle one: bound to (-L/2, L/2 - 1) instead.
         half = (levels - 1) * (1 - config.epsilon) / 2
         offset = torch.where(levels % 2 == 0, 0.5, 0.0)

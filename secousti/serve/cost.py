@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import torch
 
-from secousti.codec import SecoustiCodec
-from secousti.streaming.decoder import StreamDecoder
-from secousti.streaming.encoder import StreamEncoder
-from secousti.streaming.together import decode_together, encode_together, hear
+from secousti.base import ALL, Codec
+from secousti.sessions.decoder import StreamDecoder
+from secousti.sessions.encoder import StreamEncoder
+from secousti.sessions.together import decode_together, encode_together
 
 _STEP_SECONDS = 0.04  # about so much sound goes through a step when sessions wait for each other
 _ROWS = 4
@@ -46,11 +46,11 @@ class Cost:
 class ModelCost:
     """What sessions with one codec need of a worker's time."""
 
-    def __init__(self, codec: SecoustiCodec) -> None:
+    def __init__(self, codec: Codec, mode: str = ALL) -> None:
         self.quantum = max(1, round(_STEP_SECONDS * codec.frame_rate))
         self._sound = self.quantum / codec.frame_rate
         self.encode = Cost(*(_encode_seconds(codec, rows) for rows in (1, _ROWS)))
-        self.decode = Cost(*(_decode_seconds(codec, rows) for rows in (1, _ROWS)))
+        self.decode = Cost(*(_decode_seconds(codec, mode, rows) for rows in (1, _ROWS)))
 
     def load(self, encoders: int, decoders: int) -> float:
         """Share of one worker's time that so many streams need."""
@@ -67,17 +67,17 @@ class ModelCost:
         self.decode.forget()
 
 
-def _encode_seconds(codec: SecoustiCodec, rows: int) -> float:
+def _encode_seconds(codec: Codec, rows: int) -> float:
     encoders = [StreamEncoder(codec) for _ in range(rows)]
     sound = torch.zeros(codec.frame_size * (_TRIES + 2))
     for encoder in encoders:
-        hear(encoder, sound)
+        encoder.hear(sound)
     return _fastest(lambda: encode_together(encoders, 1))
 
 
-def _decode_seconds(codec: SecoustiCodec, rows: int) -> float:
-    decoders = [StreamDecoder(codec) for _ in range(rows)]
-    code = torch.full((1,), codec.codebook_size // 2)
+def _decode_seconds(codec: Codec, mode: str, rows: int) -> float:
+    decoders = [StreamDecoder(codec, mode=mode) for _ in range(rows)]
+    code = torch.full((codec.num_codebooks, 1), codec.codebook_size // 2)
     return _fastest(lambda: decode_together(decoders, [code] * rows))
 
 

@@ -9,10 +9,8 @@ import threading
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from secousti.audio.batch import as_batch
 from secousti.errors import SecoustiError
 from secousti.files.wav import WavReader
 from secousti.paralinguistic.wire import quantize
@@ -57,8 +55,9 @@ class Hub:
         """
         model = self.models.get(start.model)
         limits = self.options.limits
-        size = model.codec.config.paralinguistic.hidden_size
-        voice = None if start.voice is None else parse_voice(start.voice, size)
+        voice = None
+        if start.voice is not None:
+            voice = parse_voice(start.voice, model.codec.voice_size)
         inbox = Inbox(limits.input_seconds, loop)
         outbox = Outbox(limits.output_bytes, loop)
         most = max(1, int(_STEP_SOUND * model.codec.frame_rate))
@@ -67,6 +66,7 @@ class Hub:
                 secrets.token_urlsafe(9),
                 model.name,
                 model.codec,
+                model.mode,
                 start,
                 voice,
                 inbox,
@@ -151,11 +151,7 @@ class Hub:
             raise Refused("overloaded", "other voices are being computed; try again")
         try:
             samples, rate = self._recording(data)
-            mel, frames = codec.log_mel(
-                as_batch(torch.from_numpy(samples), codec.sample_rate, rate)
-            )
-            with torch.inference_mode():
-                vector = codec.global_vector(mel, frames)
+            vector = codec.voice(samples, rate)
             return quantize(vector[0]).cpu().numpy(), len(samples) / rate
         except Refused:
             raise

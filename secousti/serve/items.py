@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secousti.serve.sound import Sound
-from secousti.streaming.concealment import LOST
+from secousti.sessions.concealment import LOST
 
 
 @dataclass(frozen=True)

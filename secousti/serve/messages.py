@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from secousti.serve.errors import Refused
 from secousti.serve.packets import FORMATS, voice_codes
-from secousti.streaming.concealment import DEFAULT, STRATEGIES, Strategy
+from secousti.sessions.concealment import DEFAULT, STRATEGIES, Strategy
 
 KINDS = ("encode", "decode", "roundtrip", "convert")
 MIN_RATE, MAX_RATE = 8000, 48000

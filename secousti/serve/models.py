@@ -6,32 +6,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from secousti.codec import SecoustiCodec
+from secousti.base import Codec
 from secousti.container.bits import group_shape
 from secousti.encoded import PARALINGUISTIC_BITS
 from secousti.errors import SecoustiError
 from secousti.files.models import load
-from secousti.files.sessions import is_causal
-from secousti.hub.resolve import DEFAULT_MODEL, bundled_folder, bundled_models, read_config
+from secousti.hub.catalog import models
+from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.serve.cost import ModelCost
 from secousti.serve.errors import Refused
 
 
 @dataclass(frozen=True)
 class Model:
-    """One codec, and what its steps cost."""
+    """One codec, the mode in which it decodes live, and what its steps cost."""
 
     name: str
-    codec: SecoustiCodec
+    codec: Codec
+    mode: str
     cost: ModelCost
 
     @property
     def description(self) -> dict[str, Any]:
         """The entry of ``/v1/models``."""
-        codec = self.codec
-        size = codec.config.paralinguistic.hidden_size
+        codec, mel = self.codec, self.codec.display_mel().config
         group_tokens, group_bytes = group_shape(codec.codebook_size)
-        levels = getattr(codec.quantizer, "levels", ())
+        latency = codec.latency(self.mode)
+        assert latency is not None
         return {
             "name": self.name,
             "weights": codec.weight_hash,
@@ -39,18 +40,19 @@ class Model:
             "frame_size": codec.frame_size,
             "frame_rate": codec.frame_rate,
             "codebook_size": codec.codebook_size,
-            "levels": [int(level) for level in levels],
+            "levels": list(codec.levels),
             "bits_per_token": codec.bits_per_frame,
             "bit_rate": codec.bitrate,
-            "voice_size": size,
-            "voice_bits": PARALINGUISTIC_BITS * size,
+            "voice_size": codec.voice_size,
+            "voice_bits": PARALINGUISTIC_BITS * codec.voice_size,
             "group_tokens": group_tokens,
             "group_bytes": group_bytes,
-            "hop_length": codec.hop_length,
-            "n_mels": codec.config.mel.n_mels,
-            "fmin": codec.config.mel.fmin,
-            "fmax": codec.config.mel.fmax,
-            "algorithmic_latency_ms": 1e3 * codec.latency / codec.sample_rate,
+            "hop_length": mel.hop_length,
+            "n_mels": mel.n_mels,
+            "fmin": mel.fmin,
+            "fmax": mel.fmax,
+            "mode": self.mode,
+            "algorithmic_latency_ms": 1e3 * latency / codec.sample_rate,
         }
 
 
@@ -85,28 +87,30 @@ def load_models(names: Iterable[str], device: str) -> Models:
     """Load ``names``, or every bundled codec that can work live if there are none.
 
     Raises:
-        SecoustiError: a model that is not found, not causal or no SecoustiCodec, or cannot speak.
+        SecoustiError: a model that is not found, cannot work live, or cannot speak.
     """
     chosen = list(names) or bundled_codecs()
-    return Models([_model(name, device) for name in chosen])
+    return Models([serve_model(load(name, device)) for name in chosen])
 
 
 def bundled_codecs() -> list[str]:
-    """Names of the bundled models that can be served, the default first."""
-    kinds = {name: read_config(bundled_folder(name)).get("codec") for name in bundled_models()}
-    names = [name for name, kind in kinds.items() if kind == SecoustiCodec.kind]
+    """Names of the bundled models that work live in their default mode, the default first."""
+    bundled = [entry for entry in models() if entry.where == "bundled"]
+    found = [(entry.name, entry.facts()) for entry in bundled]
+    names = [name for name, facts in found if facts is not None and facts.latency is not None]
     return sorted(names, key=lambda name: (name != DEFAULT_MODEL, name))
 
 
-def _model(name: str, device: str) -> Model:
-    codec = load(name, device)
-    if not isinstance(codec, SecoustiCodec):
+def serve_model(codec: Codec) -> Model:
+    """A codec to be served: in its default mode, or else in the first one that works live.
+
+    Raises:
+        SecoustiError: it needs whole recordings, or cannot speak.
+    """
+    codec.check_decodes()
+    mode = next((mode for mode in codec.modes if codec.streams(mode)), None)
+    if mode is None:
         raise SecoustiError(
-            f"the model {name!r} is a P2PSynCodec, and only a SecoustiCodec ({DEFAULT_MODEL}) is "
-            f"served: use secousti live -m {name}, or encode and decode through pipes"
+            f"the model {codec.model_id!r} is not causal: it needs whole recordings"
         )
-    if not is_causal(codec):
-        raise SecoustiError(f"the model {name!r} is not causal: it needs whole recordings")
-    if codec.vocoder is None:
-        raise SecoustiError(f"the model {name!r} has no vocoder, so it cannot speak")
-    return Model(codec.model_id, codec.eval(), ModelCost(codec))
+    return Model(codec.model_id, codec.eval(), mode, ModelCost(codec, mode))

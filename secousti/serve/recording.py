@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from secousti.codec import SecoustiCodec
+from secousti.base import Codec
 from secousti.container import Writer
 from secousti.container.encoded import codec_header
 from secousti.files.wav import wav_header
@@ -23,9 +23,7 @@ from secousti.files.wav import wav_header
 class Recorder:
     """Gathers the tokens and the sound of a session."""
 
-    def __init__(
-        self, codec: SecoustiCodec, source_rate: int | None, output_rate: int | None
-    ) -> None:
+    def __init__(self, codec: Codec, source_rate: int | None, output_rate: int | None) -> None:
         self._file = io.BytesIO()
         self._writer = Writer(self._file, codec_header(codec, source_sample_rate=source_rate))
         self._output_rate = output_rate

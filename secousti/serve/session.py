@@ -6,11 +6,11 @@ mailboxes, which connect it to the socket.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from secousti.audio.resample import SincResampler
-from secousti.codec import SecoustiCodec
-from secousti.errors import SecoustiError
-from secousti.files.sessions import VoiceClock
-from secousti.live.channel import LossyChannel
-from secousti.paralinguistic.wire import dequantize, quantize
+from secousti.audio.resample import resampler
+from secousti.base import Codec
 from secousti.serve.errors import Refused
 from secousti.serve.items import Heard, Received, Spoken, Token
 from secousti.serve.mailbox import Inbox, Message, Outbox
@@ -31,11 +27,13 @@ from secousti.serve.messages import Change, Pcm, Start
 from secousti.serve.meter import Meter, Timing
 from secousti.serve.packets import audio_packet, tokens_packet, voice_packet
 from secousti.serve.recording import Recorder, Results
-from secousti.serve.sound import MelTap, Sound, Speaker, Waiting, samples_for
-from secousti.streaming.concealment import LOST
-from secousti.streaming.decoder import StreamDecoder
-from secousti.streaming.encoder import StreamEncoder
-from secousti.streaming.together import hear, whole_tokens
+from secousti.serve.sound import MelTap, Sound, Waiting, samples_for
+from secousti.sessions.channel import Channel
+from secousti.sessions.concealment import LOST
+from secousti.sessions.decoder import StreamDecoder
+from secousti.sessions.encoder import StreamEncoder
+from secousti.sessions.ending import Ending
+from secousti.sessions.voice_clock import VoiceClock
 
 STATS_SECONDS = 0.5
 
@@ -44,6 +42,7 @@ class Session:
     """A stream of one client through one codec.
 
     Args:
+        mode: in which the codec decodes.
         voice: int8 [64] to speak in; ``None`` for the speaker's own.
         most: tokens it may ask for in one step.
     """
@@ -52,7 +51,8 @@ class Session:
         self,
         name: str,
         model: str,
-        codec: SecoustiCodec,
+        codec: Codec,
+        mode: str,
         start: Start,
         voice: NDArray[np.int8] | None,
         inbox: Inbox,
@@ -61,34 +61,36 @@ class Session:
         result_seconds: float,
         most: int,
     ) -> None:
-        self.name, self.model, self.codec, self.start = name, model, codec, start
+        self.name, self.model, self.start = name, model, start
+        self.codec, self.mode = codec, mode
         self.inbox, self.outbox = inbox, outbox
         self.done = False  # nothing more will come out of it
         self.finished = False  # the client has read all of it
         self._results, self._result_seconds, self._most = results, result_seconds, most
         self._input = start.input or Pcm("f32le", codec.sample_rate)
         self.output = start.output or Pcm("f32le", codec.sample_rate)
-        self._resampler = SincResampler(self._input.rate, codec.sample_rate)
+        self._resampler = resampler(self._input.rate, codec.sample_rate)
+        self._channel = Channel(start.loss, start.burst, start.seed, start.concealment)
+        self._transmission = self._channel.open()
         self.encoder = self._encoder() if start.encodes else None
         self.decoder = self._decoder() if start.decodes else None
-        self._speaker = Speaker(codec.sample_rate, self.output.rate)
-        self._speaker.decoded = start.samples if start.kind == "decode" else None
+        self._ending = Ending(codec, self.output.rate)
+        if start.kind == "decode":
+            self._ending.set_length(start.samples)
         self._heard_mel = MelTap(codec, self._input.rate, output=False)
         self._spoken_mel = MelTap(codec, codec.sample_rate, output=True)
-        self.meter = Meter(codec.bits_per_frame, 8 * codec.config.paralinguistic.hidden_size)
+        self.meter = Meter(codec.bits_per_frame, 8 * codec.voice_size)
         self._recorder: Recorder | None = None
         if start.result:
             source = self._input.rate if start.encodes else None
             self._recorder = Recorder(codec, source, self.output.rate if start.decodes else None)
-        self._loss, self._burst = start.loss, start.burst
-        self._channel = LossyChannel(start.loss, start.seed, start.burst)
-        self._clock = VoiceClock(start.voice_refresh) if start.encodes and voice is None else None
+        self._clock = self._own_voice() if voice is None else None
         self._next_voice = voice  # to be announced with the next token
         self._waiting = Waiting()
         self._heard: deque[Token] = deque()  # not yet encoded
         self._tokens: deque[Token] = deque()  # on their way to the decoder
         self._held: Any = None  # an item that must wait for the tokens before it
-        self._ending = False
+        self._ended = False  # nothing more will come in
         self._out: list[Message] = []
         self._stats_due = 0.0
 
@@ -96,12 +98,17 @@ class Session:
         return StreamEncoder(self.codec, sample_rate=self._input.rate)
 
     def _decoder(self) -> StreamDecoder:
-        return StreamDecoder(self.codec, concealment=self.start.concealment)
+        concealment = self._channel.concealment
+        return StreamDecoder(self.codec, mode=self.mode, concealment=concealment)
+
+    def _own_voice(self) -> VoiceClock | None:
+        """Sends the voice of who is heard, if anybody is."""
+        return None if self.encoder is None else VoiceClock(self.encoder, self.start.voice_refresh)
 
     # ---------------------------------------------------------------- what came in
     def prepare(self) -> None:
         """Take from the inbox what the next step needs, and no more."""
-        while not self._ending and self._ready() < self._most:
+        while not self._ended and self._ready() < self._most:
             if self._hear_token():
                 continue
             item = self._held if self._held is not None else self.inbox.take()
@@ -126,7 +133,7 @@ class Session:
         elif isinstance(item, Change):
             self._change(item)
         else:
-            self._ending = True
+            self._ended = True
 
     def _change(self, change: Change) -> None:
         if change.changes_channel:
@@ -136,14 +143,17 @@ class Session:
         if change.voice is not None:
             self._next_voice, self._clock = change.voice, None
         if change.own_voice:
-            self._next_voice, self._clock = None, VoiceClock(self.start.voice_refresh)
+            self._next_voice, self._clock = None, self._own_voice()
 
     def _change_channel(self, change: Change) -> None:
-        self._loss = self._loss if change.loss is None else change.loss
-        self._burst = change.burst if change.sets_burst else self._burst
         fresh = self.start.seed + self.meter.tokens  # other losses than at the start, but the same
-        seed = fresh if change.seed is None else change.seed
-        self._channel = LossyChannel(self._loss, seed, self._burst)
+        self._channel = replace(
+            self._channel,
+            loss=self._channel.loss if change.loss is None else change.loss,
+            burst=change.burst if change.sets_burst else self._channel.burst,
+            seed=fresh if change.seed is None else change.seed,
+        )
+        self._transmission = self._channel.open()
 
     def _hear_token(self) -> bool:
         """Give the encoder the samples of one more token, if they are there."""
@@ -154,14 +164,15 @@ class Session:
         if self._waiting.total - self._waiting.taken < count:
             return False
         self._heard.append(Token(self._hear(count), self._voice_now()))
-        assert whole_tokens(self.encoder) == len(self._heard)
+        assert self.encoder.ready() == len(self._heard)
         return True
 
     def _hear(self, count: int) -> float:
         samples, arrival = self._waiting.take(count)
         sound = torch.from_numpy(samples)
         assert self.encoder is not None
-        hear(self.encoder, sound)
+        if len(sound):
+            self.encoder.hear(sound)
         if self.start.mel:
             self._out += self._heard_mel.push(sound)
         self.meter.seconds = self._waiting.taken / self._input.rate
@@ -176,10 +187,11 @@ class Session:
 
     def _voice_now(self) -> NDArray[np.int8] | None:
         """The voice that begins with the token just heard, if one does."""
-        if self._clock is not None and self._clock.due(self.meter.seconds):
-            assert self.encoder is not None
-            with contextlib.suppress(SecoustiError):  # not one mel frame so far
-                self._next_voice = quantize(self.encoder.paralinguistic()[0]).cpu().numpy()
+        if self._clock is not None:
+            known = self._clock.voice(self.meter.seconds)
+            if known is not None:
+                self._clock.sent(self.meter.seconds)
+                self._next_voice = known
         voice, self._next_voice = self._next_voice, None
         return voice
 
@@ -198,13 +210,13 @@ class Session:
     def to_finish(self) -> bool:
         """Whether only the end is left to be computed."""
         ready = self._heard or self._tokens
-        return self._ending and not self.done and not ready and not self.outbox.full
+        return self._ended and not self.done and not ready and not self.outbox.full
 
     @property
     def has_work(self) -> bool:
         """Whether there may be something to do for it."""
         waiting = self._heard or self._tokens or len(self.inbox) or self._held is not None
-        return not self.done and not self.outbox.full and bool(waiting or self._ending)
+        return not self.done and not self.outbox.full and bool(waiting or self._ended)
 
     def encoded(self, codes: Tensor, begun: float, seconds: float, batch: int) -> None:
         """The tokens int64 [L] of a step that began at ``begun`` and took ``seconds``."""
@@ -218,7 +230,7 @@ class Session:
     def _through_channel(
         self, fresh: list[Token], codes: NDArray[np.int64], begun: float, seconds: float
     ) -> None:
-        received = self._channel.send(torch.from_numpy(codes)).numpy()
+        received = self._transmission.send(torch.from_numpy(codes)).numpy()
         lost = received == LOST
         for token, code in zip(fresh, received.tolist(), strict=True):
             token.code = code
@@ -242,13 +254,12 @@ class Session:
         taken = [self._tokens.popleft() for _ in range(count)]
         assert self.decoder is not None
         if taken[0].voice is not None:
-            vector = dequantize(torch.from_numpy(taken[0].voice.copy()))
-            self.decoder.set_paralinguistic(vector[None])
+            self.decoder.set_voice(taken[0].voice)
         return torch.tensor([token.code for token in taken]), taken
 
     def decoded(self, audio: Tensor, taken: list[Token], seconds: float, batch: int) -> None:
         """The sound [N] of the tokens ``taken`` by a step that took ``seconds``."""
-        self._send_audio(*self._speaker.push(audio))
+        self._send_audio(*self._ending.push(audio))
         now, last = time.perf_counter(), taken[-1]
         timing = Timing(now, last.queue, last.encode, seconds, now - last.arrival, batch)
         self.meter.timed(timing)
@@ -278,7 +289,7 @@ class Session:
             return
         if self._recorder is not None:
             self._recorder.sound(out)
-        position = self._speaker.sent - len(out)
+        position = self._sent - len(out)
         self._out.append(audio_packet(out, position, self.output.format))
 
     def stats(self, server: dict[str, Any], now: float) -> None:
@@ -288,7 +299,7 @@ class Session:
             self._send_stats(server)
 
     def _send_stats(self, server: dict[str, Any]) -> None:
-        latency = round(1e3 * self.codec.latency / self.codec.sample_rate, 2)
+        latency = round(1e3 * (self.codec.latency(self.mode) or 0) / self.codec.sample_rate, 2)
         fields = {**self.meter.totals(), **self.meter.recent(), **server}
         self._out.append({"type": "stats", **fields, "algorithmic_latency_ms": latency})
 
@@ -310,7 +321,9 @@ class Session:
         total = self._finish_encoder()
         if self.decoder is not None:
             audio = torch.cat([*self._last_sound(), self.decoder.flush()[0, 0]])
-            self._send_audio(*self._speaker.finish(audio, total))
+            if self.encoder is not None:
+                self._ending.set_length(self._ending.decoded.total, total)
+            self._send_audio(*self._ending.finish(audio))
             self._out += self._spoken_mel.finish() if self.start.mel else []
         self._send_stats(server)
         self._out.append({"type": "done", **self._totals(), "result": self._result()})
@@ -330,7 +343,7 @@ class Session:
             self._through_channel(fresh, codes, begun, time.perf_counter() - begun)
         self._out += self._heard_mel.finish() if self.start.mel else []
         heard = self._waiting.total
-        self._speaker.decoded = self._resampler.output_length(heard)
+        self._ending.decoded.total = self._resampler.output_length(heard)
         return heard if self.output.rate == self._input.rate else None
 
     def _last_sound(self) -> list[Tensor]:
@@ -341,11 +354,16 @@ class Session:
             audio.append(self.decoder.push(codes)[0, 0])
         return audio
 
+    @property
+    def _sent(self) -> int:
+        """Samples of sound that went out."""
+        return self._ending.resampled.given
+
     def _totals(self) -> dict[str, Any]:
         return {
             **self.meter.totals(),
             "samples_in": self._waiting.total,
-            "samples_out": self._speaker.sent,
+            "samples_out": self._sent,
         }
 
     def _result(self) -> dict[str, Any] | None:
@@ -355,7 +373,9 @@ class Session:
             longest = f"{self._result_seconds:g} seconds"
             return {"refused": f"results are kept of sessions of at most {longest} of sound"}
         most = self.meter.tokens * self.codec.frame_size
-        samples = most if self._speaker.decoded is None else min(self._speaker.decoded, most)
+        samples = (
+            most if self._ending.decoded.total is None else min(self._ending.decoded.total, most)
+        )
         result = self._recorder.finish(samples, self._waiting.total)
         self._recorder = None
         return self._results.keep(result)

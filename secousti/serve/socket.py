@@ -29,7 +29,7 @@ from secousti.serve.packets import (
     voice_codes,
 )
 from secousti.serve.session import Session
-from secousti.streaming.concealment import LOST
+from secousti.sessions.concealment import LOST
 
 _log = logging.getLogger("secousti.serve")
 _REASON_BYTES = 120  # of a close frame
@@ -164,7 +164,7 @@ class Connection:
             self._ended = True
             await session.inbox.put(Ended(), 0.0)
         elif kind == "set":
-            size = session.codec.config.paralinguistic.hidden_size
+            size = session.codec.voice_size
             change = parse_change(fields, size)
             if change.own_voice and session.start.kind != "roundtrip":
                 raise Refused("bad_message", "only a round trip has a voice of its own")
@@ -183,7 +183,7 @@ class Connection:
         elif packet.kind == TOKENS and not session.start.encodes:
             await self._tokens(session, packet)
         elif packet.kind == VOICE and session.start.decodes:
-            size = session.codec.config.paralinguistic.hidden_size
+            size = session.codec.voice_size
             await session.inbox.put(Spoken(voice_codes(packet.body, size)), 0.0)
         else:
             kind = session.start.kind

@@ -1,4 +1,4 @@
-"""The two ends of a session's sound: what waits to be heard, and what leaves, cut to length."""
+"""A session's sound: what waits to be heard, and its mel columns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from secousti.audio.mel import MelStream
-from secousti.audio.resample import ResampleStream, SincResampler
-from secousti.codec import SecoustiCodec
+from secousti.audio.resample import ResampleStream, SincResampler, resampler
+from secousti.base import Codec
 from secousti.serve.packets import mel_packet
 
 Sound = NDArray[np.float32]
@@ -46,61 +46,22 @@ class Waiting:
         return np.concatenate([np.zeros(0, np.float32), *parts]), arrival
 
 
-def samples_for(token: int, codec: SecoustiCodec, resampler: SincResampler) -> int:
+def samples_for(token: int, codec: Codec, resampler: SincResampler) -> int:
     """Samples of the source after which token number ``token`` (from 0) is complete."""
-    centered = codec.config.mel.mode == "centered"
-    wanted = (token + 1) * codec.frame_size + (codec.mel.overlap // 2 if centered else 0)
+    wanted = (token + 1) * codec.frame_size + codec.lookahead
     if resampler.orig == resampler.new:
         return wanted
     return resampler.width + (wanted - 1) * resampler.orig // resampler.new + 1
 
 
-class Speaker:
-    """Decoded sound at the codec's rate -> at the client's, cut to the recording's length.
-
-    Cut before resampling and after it, as ``secousti decode`` does.
-    """
-
-    def __init__(self, codec_rate: int, rate: int) -> None:
-        self._resampler = SincResampler(codec_rate, rate)
-        self._stream = ResampleStream(self._resampler)
-        self.decoded: int | None = None  # samples in all at the codec's rate, once known
-        self._heard = 0
-        self.sent = 0
-
-    def push(self, audio: Tensor) -> tuple[Sound, Sound]:
-        """Decoded samples [N] -> those that count, and what can be sent."""
-        if self.decoded is not None:
-            audio = audio[: max(self.decoded - self._heard, 0)]
-        self._heard += len(audio)
-        out = self._stream.push(audio).numpy()
-        self.sent += len(out)
-        return audio.numpy(), out
-
-    def finish(self, audio: Tensor, total: int | None) -> tuple[Sound, Sound]:
-        """The last decoded samples; ``total``: samples to be sent in all, if they are known."""
-        if self.decoded is not None:
-            audio = torch.nn.functional.pad(
-                audio, (0, max(self.decoded - self._heard - len(audio), 0))
-            )
-        sent = self.sent
-        kept, out = self.push(audio)
-        out = np.concatenate([out, self._stream.flush().numpy()])
-        if total is None and self.decoded is not None:
-            total = self._resampler.output_length(self.decoded)
-        if total is not None:
-            wanted = max(total - sent, 0)
-            out = np.pad(out[:wanted], (0, max(wanted - len(out), 0)))
-        self.sent = sent + len(out)
-        return kept, out
-
-
 class MelTap:
     """Mel columns of a sound at ``rate`` Hz, as packets."""
 
-    def __init__(self, codec: SecoustiCodec, rate: int, output: bool) -> None:
-        self._resample = ResampleStream(SincResampler(rate, codec.sample_rate))
-        self._stream = MelStream(codec.mel, codec.frames_per_token)
+    def __init__(self, codec: Codec, rate: int, output: bool) -> None:
+        self._resample = ResampleStream(resampler(rate, codec.sample_rate))
+        mel = codec.display_mel()
+        frames, rest = divmod(codec.frame_size, mel.config.hop_length)
+        self._stream = MelStream(mel, 1 if rest else frames)
         self._output = output
         self._columns = 0
 

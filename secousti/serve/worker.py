@@ -16,7 +16,7 @@ from secousti.serve.cost import ModelCost
 from secousti.serve.errors import Refused
 from secousti.serve.metrics import Metrics
 from secousti.serve.session import Session
-from secousti.streaming.together import decode_together, encode_together
+from secousti.sessions.together import decode_together, encode_together
 
 _log = logging.getLogger("secousti.serve")
 _LONGEST_GATHER = 0.01  # seconds

@@ -49,34 +49,35 @@ def step_rows(
             done[i] += count
 
 
-def split_rows(x: Any, batch_size: int, what: str) -> list[Tensor]:
-    """One tensor per stream from [T], [B, T] or [B, 1, T].
+def split_rows(x: Any, batch_size: int, what: str, channels: int = 1) -> list[Tensor]:
+    """One tensor per stream: [T] from [T], [B, T] or [B, 1, T]; [channels, T] if there are more.
 
     Raises:
-        SecoustiError: the batch is not ``batch_size``.
+        SecoustiError: the batch is not ``batch_size``, or other channels.
     """
     x = torch.as_tensor(x)
-    if x.dim() == 3 and x.shape[1] == 1:
-        x = x[:, 0]
-    if x.dim() == 1:
-        x = x[None]
-    if x.dim() != 2 or x.shape[0] != batch_size:
+    rows = x[:, 0] if channels == 1 and x.dim() == 3 and x.shape[1] == 1 else x
+    dims = 2 if channels == 1 else 3
+    rows = rows[None] if rows.dim() == dims - 1 else rows
+    fits = channels == 1 or (rows.dim() == 3 and rows.shape[1] == channels)
+    if rows.dim() != dims or rows.shape[0] != batch_size or not fits:
         raise SecoustiError(
-            f"{what} must be [{batch_size}, 1, T] for {batch_size} stream(s), "
+            f"{what} must be [{batch_size}, {channels}, T] for {batch_size} stream(s), "
             f"found shape {tuple(x.shape)}"
         )
-    return list(x)
+    return list(rows)
 
 
 def join_rows(rows: Sequence[Tensor]) -> Tensor:
-    """[B, 1, T] from rows [T] that are in step.
+    """[B, 1, T] from rows [T] that are in step, [B, K, T] from rows [K, T].
 
     Raises:
         SecoustiError: the rows differ in length.
     """
-    if len({len(row) for row in rows}) > 1:
+    if len({row.shape[-1] for row in rows}) > 1:
         raise SecoustiError(
             "the streams are out of step (some were reset or flushed alone): "
             "use push_rows and flush_rows, which return one tensor per stream"
         )
-    return torch.stack(list(rows))[:, None]
+    joined = torch.stack(list(rows))
+    return joined[:, None] if joined.dim() == 2 else joined

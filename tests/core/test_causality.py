@@ -65,4 +65,4 @@ def test_latency_of_the_whole_path(codec: SecoustiCodec) -> None:
         pushed = start + step
         spoken += decoder.push(encoder.push(wav[:, start:pushed])).shape[-1]
         worst = max(worst, pushed - spoken)
-    assert codec.latency - step <= worst <= codec.latency + step
+    assert codec.latency() - step <= worst <= codec.latency() + step

@@ -99,7 +99,7 @@ def test_state_does_not_grow() -> None:
     wav = toy_speech(1.0)
 
     def size() -> int:
-        tensors = [t for s in (encoder._state, decoder._state) for _, t in named_tensors(s)]
+        tensors = [t for s in (encoder.state, decoder.state) for _, t in named_tensors(s)]
         rows = [encoder._rows[0].pending, encoder._rows[0].recent, encoder._rows[0]._mel._buffer]
         return sum(t.untyped_storage().nbytes() for t in [*tensors, *rows])
 
@@ -129,10 +129,10 @@ def test_paralinguistic_of_a_stream_is_the_recent_window() -> None:
     wav = audio_for(codec)
     encoder = StreamEncoder(codec)
     with pytest.raises(SecoustiError, match="nothing has been heard"):
-        encoder.paralinguistic()
+        encoder.voice()
     encoder.push(wav)
     count = codec.config.paralinguistic.window_frames
     frames = wav.shape[1] // 256
     recent = codec.mel(wav)[..., frames - count : frames]
     expected = codec.global_vector(recent, torch.tensor([count]))
-    torch.testing.assert_close(encoder.paralinguistic(), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(encoder.voice(), expected, atol=1e-5, rtol=0)

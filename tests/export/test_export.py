@@ -156,12 +156,12 @@ def test_metadata_names_the_model(codec: SecoustiCodec, exported: Exported) -> N
     about = json.loads((exported.folder / "export.json").read_text())
     assert about["weight_hash"] == codec.weight_hash
     assert (about["sample_rate"], about["frame_size"]) == (22050, 1024)
-    assert about["latency"] == codec.latency
+    assert about["latency"] == codec.latency()
     graphs = {graph.name: graph for graph in step_graphs(codec, real=True)}
     step = OnnxStep(graphs["encoder"], exported.folder / "encoder.onnx")
     inside = step.session.get_modelmeta().custom_metadata_map
     assert json.loads(inside["secousti.weight_hash"]) == codec.weight_hash
-    assert json.loads(inside["secousti.latency"]) == codec.latency
+    assert json.loads(inside["secousti.latency"]) == codec.latency()
 
 
 def test_rows_of_a_dynamic_batch_are_separate_streams(

@@ -13,7 +13,7 @@ from secousti.extraction import extract
 from secousti.extraction.dataset import TokenDataset
 from secousti.extraction.settings import Settings
 from secousti.extraction.tokenizer import Tokenizer, length_batches
-from secousti.streaming.encoder import StreamEncoder
+from secousti.sessions.encoder import StreamEncoder
 from tests.toy import ragged, toy_speech
 
 LENGTHS = [30_000, 4_000, 22_050, 17_777, 1, 29_999, 60_000, 900]

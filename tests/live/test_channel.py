@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from secousti import SecoustiError
-from secousti.live.channel import LossyChannel
-from secousti.streaming.concealment import LOST
+from secousti.sessions.channel import Channel
+from secousti.sessions.concealment import LOST
 
 COUNT = 40_000
 
 
 @pytest.mark.parametrize(("burst", "run"), [(None, 1 / 0.9), (3.0, 3.0), (8.0, 8.0)])
 def test_share_and_length_of_losses(burst, run) -> None:
-    received = LossyChannel(0.1, 1, burst).send(torch.arange(COUNT))
+    received = Channel(0.1, burst, 1).open().send(torch.arange(COUNT))
     gone = (received == LOST).tolist()
     assert sum(gone) / COUNT == pytest.approx(0.1, abs=0.01)
     runs = [len(list(group)) for lost, group in itertools.groupby(gone) if lost]
@@ -27,12 +27,12 @@ def test_share_and_length_of_losses(burst, run) -> None:
 
 def test_the_portions_do_not_matter() -> None:
     codes = torch.arange(100)
-    whole = LossyChannel(0.3, 4).send(codes)
-    channel = LossyChannel(0.3, 4)
+    whole = Channel(0.3, seed=4).open().send(codes)
+    channel = Channel(0.3, seed=4).open()
     assert torch.equal(torch.cat([channel.send(c) for c in codes.split(7)]), whole)
 
 
 @pytest.mark.parametrize(("loss", "burst"), [(1.5, None), (0.9, 2.0), (0.1, 0.5)])
 def test_impossible_channels(loss, burst) -> None:
     with pytest.raises(SecoustiError, match=r"channel loses|bursts of"):
-        LossyChannel(loss, 0, burst)
+        Channel(loss, burst)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from secousti import SecoustiError, StreamDecoder
-from secousti.streaming.concealment import LOST, STRATEGIES, Concealer
+from secousti.sessions.concealment import LOST, STRATEGIES, Concealer
 from tests.toy import AUDIO_TOLERANCE, toy_codec, toy_speech
 
 
@@ -26,14 +26,14 @@ def digits(*values: int) -> int:
     ],
 )
 def test_what_fills_a_gap(strategy, expected: list[int]) -> None:
-    concealer = Concealer(toy_codec().quantizer, strategy)
+    concealer = Concealer(3**8, (3,) * 8, strategy)
     a, b = digits(1, 1), digits(-1, 1)
     filled = concealer.fill(torch.tensor([a, LOST, LOST, b]))
     assert filled.tolist() == [a, *expected, b]
 
 
 def test_interpolation_without_a_future_fades() -> None:
-    concealer = Concealer(toy_codec().quantizer, "interpolate")
+    concealer = Concealer(3**8, (3,) * 8, "interpolate")
     concealer.fill(torch.tensor([digits(1)]))
     assert concealer.fill(torch.tensor([LOST])).tolist() == [digits(1)]
     assert concealer.fill(torch.tensor([LOST])).tolist() == [digits()]

@@ -14,6 +14,7 @@ import torch
 from secousti import SecoustiError
 from secousti.live import run
 from secousti.live.session import live
+from secousti.sessions.channel import Channel
 from tests.p2psyn.toy import half_causal_codec
 from tests.p2psyn.toy import toy_codec as toy_p2psyn
 from tests.toy import AUDIO_TOLERANCE, toy_codec, toy_speech
@@ -50,7 +51,7 @@ def test_losses_are_the_same_for_the_same_seed() -> None:
 
     def lost(seed: int) -> list[int]:
         chunks = np.array_split(wav, 60)
-        return [f.lost for f in run(codec, chunks, 22050, loss=0.3, seed=seed)]
+        return [f.lost for f in run(codec, chunks, 22050, channel=Channel(0.3, seed=seed))]
 
     assert lost(1) == lost(1) != lost(2)
     assert sum(lost(1)) > 5
@@ -105,7 +106,9 @@ def test_p2psyn_works_live(mode: str, recording, tmp_path) -> None:
     assert summary.voice_bits == 0
     ahead = codec.config.pseudo.lookahead
     assert summary.algorithmic_latency == pytest.approx(0.02 + 0.0025 + 0.02 * ahead)
-    lossy = live(str(recording), str(out), model=str(model), mode=mode, loss=0.2, force=True)
+    lossy = live(
+        str(recording), str(out), model=str(model), mode=mode, channel=Channel(0.2), force=True
+    )
     assert 5 < lossy.lost < 40
 
 
@@ -117,8 +120,8 @@ def test_what_p2psyn_cannot_do_live_is_one_sentence(recording, tmp_path) -> None
     }
     for name, options, message in (
         ("causal", {"voice": str(recording)}, "--voice needs a SecoustiCodec"),
-        ("causal", {"precision": "int8"}, "is a P2PSynCodec on cpu"),
-        ("causal", {"concealment": "fade"}, "use 'repeat'"),
+        ("causal", {"precision": "int8"}, "in float32 only, not in int8"),
+        ("causal", {"channel": Channel(concealment="fade")}, "use 'repeat'"),
         ("causal", {"mode": "best"}, "unknown decode mode 'best'"),
         ("half", {}, "use --mode plain, or secousti roundtrip"),
         ("whole", {"mode": "plain"}, "does not work live: use secousti roundtrip"),

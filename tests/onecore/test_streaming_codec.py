@@ -100,7 +100,7 @@ def test_state_is_of_one_size() -> None:
     sizes = set()
     for _ in range(4):
         decoder.push(encoder.push(toy_speech(1.0)))
-        tensors = [t for s in (encoder._state, decoder._state) for _, t in named_tensors(s)]
+        tensors = [t for s in (encoder.state, decoder.state) for _, t in named_tensors(s)]
         sizes.add(sum(t.untyped_storage().nbytes() for t in tensors))
     assert len(sizes) == 1
 
@@ -109,7 +109,7 @@ def test_it_is_the_same_model_to_others_and_cannot_be_saved(tmp_path) -> None:
     codec = toy_codec()
     fast = codec.for_streaming("int8")
     assert fast.weight_hash == codec.weight_hash
-    assert fast.latency == codec.latency
+    assert fast.latency() == codec.latency()
     with pytest.raises(SecoustiError, match="save the codec"):
         fast.save_pretrained(tmp_path / "fast")
     assert fast.for_streaming("int8") is fast

@@ -148,8 +148,8 @@ def test_a_receiver_may_use_other_pseudo_vqs(speech: torch.Tensor) -> None:
     encoded = sender.encode(speech, sender.sample_rate)
     before = sender.decode(encoded)
     sender.use_pseudo(receiver)
-    assert not sender.causal
-    assert sender.latency is None
+    assert not sender.streams()
+    assert sender.latency() is None
     assert torch.equal(sender.decode(encoded), receiver.decode(encoded))
     assert not torch.allclose(before, sender.decode(encoded), atol=1e-6)
     with pytest.raises(SecoustiError, match="do not fit"):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from secousti import SecoustiError
-from secousti.p2psyn.streaming import P2PSynStreamDecoder, P2PSynStreamEncoder
-from secousti.streaming.concealment import LOST
+from secousti.p2psyn import P2PSynStreamDecoder, P2PSynStreamEncoder
+from secousti.sessions.concealment import LOST
 from tests.p2psyn.toy import half_causal_codec, toy_codec
 
 
@@ -43,7 +43,7 @@ def test_decoder(lookahead: int, chunk: int, mode: str, speech: torch.Tensor) ->
 def test_latency_is_what_it_says(lookahead: int, speech: torch.Tensor) -> None:
     """After n samples in, n - latency + frame_size are out: 20 ms and 2.5 ms without look-ahead."""
     codec = toy_codec(causal=True, lookahead=lookahead)
-    assert codec.latency == 320 + 40 + 320 * lookahead
+    assert codec.latency() == 320 + 40 + 320 * lookahead
     encoder, decoder = P2PSynStreamEncoder(codec), P2PSynStreamDecoder(codec)
     heard = 0
     for n in range(1, 9):
@@ -104,8 +104,8 @@ def test_encoder_rows_and_other_rates(speech: torch.Tensor) -> None:
 def test_the_plain_path_streams_without_its_pseudo_vqs(speech: torch.Tensor) -> None:
     """Non-causal pseudo VQs stand in the way of those modes only that ask them."""
     codec = half_causal_codec()
-    assert not codec.causal
-    assert codec.latency is None
+    assert not codec.streams()
+    assert codec.latency() is None
     encoder = P2PSynStreamEncoder(codec)
     parts = [encoder.push(piece) for piece in speech.split(777)]
     encoded = codec.encode(speech, codec.sample_rate)

@@ -11,7 +11,7 @@ import torch
 
 from secousti import StreamDecoder, StreamEncoder
 from secousti.serve.client import Audio, Stream, Tokens, pcm
-from secousti.streaming.together import decode_together, encode_together, hear, whole_tokens
+from secousti.sessions.together import decode_together, encode_together
 from tests.serve.conftest import Served
 from tests.toy import AUDIO_TOLERANCE, ragged, toy_codec, toy_speech
 
@@ -93,8 +93,8 @@ def test_streams_of_different_ages_step_together() -> None:
     encoders = [StreamEncoder(codec) for _ in sounds]
     decoders = [StreamDecoder(codec, e.paralinguistic) for e in encoded]
     for encoder, sound in zip(encoders, sounds, strict=True):
-        hear(encoder, sound[0])
-        assert whole_tokens(encoder) == 43
+        encoder.hear(sound[0])
+        assert encoder.ready() == 43
     rows: list[list[int]] = [[], [], []]
     audio: list[list[torch.Tensor]] = [[], [], []]
     for present, count in [([0], 5), ([0, 1], 2), ([2], 11), ([0, 1, 2], 3), ([1, 2], 4)]:

@@ -15,7 +15,7 @@ from secousti.files.decode import decode
 from secousti.paralinguistic.wire import dequantize, quantize
 from secousti.serve import client
 from secousti.serve.client import Audio, Mel, Stream, Tokens, Voice, pcm
-from secousti.streaming.concealment import LOST
+from secousti.sessions.concealment import LOST
 from tests.serve.conftest import Served
 from tests.toy import AUDIO_TOLERANCE, ragged, toy_speech
 
@@ -123,6 +123,7 @@ def test_missing_tokens_are_concealed_and_take_their_time(server: Served) -> Non
 
 def test_simulated_losses_are_those_of_secousti_live(server: Served) -> None:
     from secousti.live import run
+    from secousti.sessions.channel import Channel
 
     sound = toy_speech(2.0)[0].numpy()
     own = server.codec.encode(
@@ -134,9 +135,9 @@ def test_simulated_losses_are_those_of_secousti_live(server: Served) -> None:
     start["concealment"] = "repeat"
     events = converse(server.url, sound, **start, input=pcm(22050, "f32le"))
     chunks = np.split(sound, range(1024, len(sound), 1024))
-    channel = {"loss": 0.3, "burst": 2.0, "seed": 5, "concealment": "repeat"}
+    channel = Channel(0.3, 2.0, 5, "repeat")
     vector = dequantize(quantize(own))
-    frames = list(run(server.codec, chunks, 22050, voice=vector, **channel))
+    frames = list(run(server.codec, chunks, 22050, voice=vector, channel=channel))
     lost = np.concatenate([e.lost for e in events if isinstance(e, Tokens)])
     assert 4 < lost.sum() == sum(f.lost for f in frames) == events[-1]["lost"]
     live = np.concatenate([f.audio for f in frames])[: len(sound)]

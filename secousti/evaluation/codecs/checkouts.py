@@ -248,7 +248,7 @@ class MdctCodec(Codec):
         from secousti.hub.resolve import load_codec
 
         codec = load_codec(self.model, device=self.device).eval()
-        if codec.kind != "p2psyn":
+        if "oracle" not in codec.modes:
             raise SecoustiError(f"MDCTCodec needs a P2PSynCodec model; {self.model} is none")
         return codec
 

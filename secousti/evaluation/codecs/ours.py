@@ -18,11 +18,10 @@ from secousti.version import __version__
 
 @dataclass
 class Secousti(Codec):
-    """SecoustiCodec or P2PSynCodec by name, folder or Hub id.
+    """One of our codecs by name, folder or Hub id.
 
     Attributes:
-        mode: how a P2PSynCodec decodes: ``all``, ``plain`` without its pseudo VQs, ``random``, or
-            another of ``secousti.p2psyn.modes``.
+        mode: one of its ``modes``: a P2PSynCodec's ``plain`` is without its pseudo VQs.
     """
 
     model: str = "mini-21hz"
@@ -47,32 +46,30 @@ class Secousti(Codec):
         return hash_of(self._codec)
 
     def check(self) -> None:
-        from secousti.files.sessions import check_mode
         from secousti.hub.resolve import resolve
 
         try:
             resolve(self.model)
         except SecoustiError as error:
             raise SecoustiError(f"no codec and no model is called so; {error}") from error
-        check_mode(self._codec, self.mode)
+        self._codec.check_sent(self.mode)
         self.info()
 
     def versions(self) -> str:
         return f"weights {self._hash[:12]}, secousti {__version__}"
 
     def info(self) -> CodecInfo:
-        from secousti.files.sessions import speaks_live
-
         codec = self._codec
+        latency = codec.latency(self.mode)
         return CodecInfo(
             name=self.name,
             label=self.name,
             sample_rate=codec.sample_rate,
             frame_rate=codec.frame_rate,
             codebook_sizes=(codec.codebook_size,) * codec.num_codebooks,
-            parameters=_parameters(codec, self.mode),
-            causal=speaks_live(codec, self.mode),
-            latency_ms=None if codec.latency is None else 1000 * codec.latency / codec.sample_rate,
+            parameters=codec.decoding_parameters(self.mode),
+            causal=codec.streams(self.mode),
+            latency_ms=None if latency is None else 1000 * latency / codec.sample_rate,
             version=self.versions(),
         )
 
@@ -94,9 +91,8 @@ class Secousti(Codec):
         bits = Bits(tokens, side, container=8 * file.tell() - tokens - side)
         file.seek(0)
         received, _ = read_encoded(file)
-        options = {"mode": self.mode} if codec.kind == "p2psyn" else {}
         sent = received.to(self.device)
-        decoded, decode_seconds = timed(lambda: codec.decode(sent, **options))
+        decoded, decode_seconds = timed(lambda: codec.decode(sent, mode=self.mode))
         wave = Audio(decoded[0, 0].float().cpu().numpy(), codec.sample_rate)
         return Coded(wave, bits, streams(received), encode_seconds, decode_seconds)
 
@@ -111,7 +107,7 @@ class Secousti(Codec):
         from secousti.encoded import with_voice
 
         codec = self._codec
-        if not hasattr(codec, "convert"):
+        if not codec.voice_size:
             raise SecoustiError(f"{self.name} cannot convert voices: it has no voice vector")
         sides = [
             codec.encode(torch.from_numpy(side.samples)[None, None], sample_rate=side.rate)
@@ -123,14 +119,6 @@ class Secousti(Codec):
 def streams(encoded: Any) -> list[Codes]:
     """The id streams of the first recording of an ``Encoded``."""
     return list(encoded.codes[0, :, : int(encoded.lengths[0])].cpu().numpy())
-
-
-def _parameters(codec: Any, mode: str) -> int:
-    """Of the networks that run: without pseudo VQs that nobody asks."""
-    from secousti.p2psyn.modes import predicts
-
-    plain = codec.kind == "p2psyn" and not predicts(mode, codec.config.quantizer.pseudo_stages)
-    return sum(parameter.numel() for parameter in (codec.teacher if plain else codec).parameters())
 
 
 @dataclass
@@ -147,7 +135,7 @@ class VocoderCopy(Codec):
         from secousti.hub.resolve import load_codec
 
         codec = load_codec(self.model, device=self.device).eval()
-        if getattr(codec, "vocoder", None) is None:
+        if codec.mel_vocoder is None:
             raise SecoustiError(f"the model {self.model} has no vocoder to copy through")
         return codec
 

@@ -110,6 +110,7 @@ def analyse(
 def facts(codec: P2PSynCodec) -> dict[str, Any]:
     """Sizes, bits and operations of a codec, plain, pseudo and codebook parts apart."""
     true, paper = count_macs(codec, "true"), count_macs(codec, "paper")
+    latency = codec.latency()
     parameters = {
         "plain": _count(codec.teacher.encoder) + _count(codec.teacher.decoder),
         "codebooks": _count(codec.teacher.quantizer),
@@ -119,8 +120,8 @@ def facts(codec: P2PSynCodec) -> dict[str, Any]:
         "sample_rate": codec.sample_rate,
         "bitrate": codec.bitrate,
         "pseudo_stages": codec.config.quantizer.pseudo_stages,
-        "causal": codec.causal,
-        "latency_ms": None if codec.latency is None else 1000 * codec.latency / codec.sample_rate,
+        "causal": codec.streams(),
+        "latency_ms": None if latency is None else 1000 * latency / codec.sample_rate,
         "parameters": parameters,
         "gmacs_per_second": {"true": true.total / 1e9, "paper": paper.total / 1e9},
         "token_hash": codec.weight_hash,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from secousti.errors import SecoustiError
-from secousti.semantic.fsq import FSQ
 
 LOST = -1  # stands for a missing token in the codes given to a StreamDecoder
 
@@ -17,14 +17,8 @@ DEFAULT: Strategy = "interpolate"
 STRATEGIES: tuple[Strategy, ...] = ("repeat", "fade", "mask", "interpolate")
 
 
-class HasCodebook(Protocol):
-    """A quantizer, or a codec whose quantizer has no digits."""
-
-    codebook_size: int
-
-
 class Concealer:
-    """Fills the gaps of one stream.
+    """Fills the gaps of one token stream.
 
     * ``repeat``: the last token that arrived;
     * ``fade``: that token, then its outer digits drawn to the middle, one step a gap token;
@@ -36,10 +30,15 @@ class Concealer:
 
     Only the codes are filled. The networks run on as ever, so nothing has to recover: once a
     window of true tokens has followed, the state is what it would have been.
+
+    Args:
+        codebook_size: entries of the codebook.
+        levels: of a token's digits, least significant first; empty if it has none.
     """
 
-    def __init__(self, quantizer: HasCodebook, strategy: Strategy) -> None:
-        self._quantizer = quantizer
+    def __init__(self, codebook_size: int, levels: Sequence[int], strategy: Strategy) -> None:
+        self._middle = codebook_size // 2
+        self._levels = tuple(levels)
         self.switch(strategy)
         self.reset()
 
@@ -51,52 +50,59 @@ class Concealer:
         """
         if strategy not in STRATEGIES:
             raise SecoustiError(f"concealment is one of {', '.join(STRATEGIES)}, not {strategy!r}")
-        if not isinstance(self._quantizer, FSQ) and strategy in ("fade", "mask"):
+        if not self._levels and strategy in ("fade", "mask"):
             raise SecoustiError(f"concealment {strategy!r} needs an FSQ codec; use 'repeat'")
         self._strategy = strategy
 
     def reset(self) -> None:
         """A new stream: nothing has arrived yet."""
-        self._last = self._quantizer.codebook_size // 2  # the middle one
+        self._last = self._middle
         self._gap = 0
 
     def fill(self, codes: Tensor) -> Tensor:
         """int64 [L] with ``LOST`` in it -> int64 [L] of real tokens."""
-        filled = codes.clone()
-        for i, code in enumerate(codes.tolist()):
+        given = codes.tolist()
+        filled = []
+        for i, code in enumerate(given):
             if code == LOST:
                 self._gap += 1
-                filled[i] = self._replacement(codes[i + 1 :])
+                filled.append(self._replacement(given[i + 1 :]))
             else:
                 self._last, self._gap = code, 0
-        return filled
+                filled.append(code)
+        return torch.tensor(filled, dtype=torch.int64)
 
-    def _replacement(self, ahead: Tensor) -> int:
+    def _replacement(self, ahead: list[int]) -> int:
         if self._strategy == "mask":
-            return self._quantizer.codebook_size // 2
-        if self._strategy == "repeat" or not isinstance(self._quantizer, FSQ):
+            return self._middle
+        if self._strategy == "repeat" or not self._levels:
             return self._last
-        arrived = (ahead != LOST).nonzero()
-        if self._strategy == "interpolate" and len(arrived):
-            distance = int(arrived[0]) + 1
-            return self._between(int(ahead[distance - 1]), self._gap, self._gap + distance)
+        steps = next((n for n, code in enumerate(ahead, 1) if code != LOST), None)
+        if self._strategy == "interpolate" and steps is not None:
+            return self._between(ahead[steps - 1], self._gap, self._gap + steps)
         return self._shrunk(self._last, self._gap - 1)
 
     def _shrunk(self, code: int, steps: int) -> int:
         """Every digit ``steps`` levels closer to the middle."""
-        digits = self._digits(code)
-        return self._code(digits.sign() * (digits.abs() - steps).clamp(min=0))
+        return self._code(
+            [max(d - steps, 0) if d > 0 else min(d + steps, 0) for d in self._digits(code)]
+        )
 
     def _between(self, following: int, step: int, steps: int) -> int:
         """Digits at ``step`` of ``steps`` on the way from the last token to ``following``."""
-        a, b = self._digits(self._last), self._digits(following)
-        return self._code(torch.round(a + (b - a) * step / steps))
+        pairs = zip(self._digits(self._last), self._digits(following), strict=True)
+        return self._code([round(a + (b - a) * step / steps) for a, b in pairs])
 
-    def _digits(self, code: int) -> Tensor:
-        assert isinstance(self._quantizer, FSQ)
-        device = self._quantizer.basis.device
-        return self._quantizer.digits(torch.tensor([[code]], device=device))
+    def _digits(self, code: int) -> list[int]:
+        """Of a token in mixed radix, centred on 0."""
+        digits = []
+        for level in self._levels:
+            code, digit = divmod(code, level)
+            digits.append(digit - level // 2)
+        return digits
 
-    def _code(self, digits: Tensor) -> int:
-        assert isinstance(self._quantizer, FSQ)
-        return int(self._quantizer.index(digits))
+    def _code(self, digits: list[int]) -> int:
+        code = 0
+        for digit, level in zip(reversed(digits), reversed(self._levels), strict=True):
+            code = code * level + digit + level // 2
+        return code

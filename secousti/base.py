@@ -1,0 +1,508 @@
+"""``Codec``: what every codec is, has and does; nobody needs to ask which one it is."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from secousti.ambient import inference
+from secousti.audio.batch import Audio, AudioBatch, as_batch
+from secousti.audio.mel import LogMel
+from secousti.audio.resample import resampler
+from secousti.config import MelConfig
+from secousti.encoded import Encoded, with_voice
+from secousti.errors import SecoustiError
+from secousti.frontend import Frontend, SampleFrontend
+from secousti.hub.weights import HubMixin
+from secousti.paralinguistic.wire import as_voices, on_the_wire
+from secousti.streaming.state import State
+
+if TYPE_CHECKING:
+    from secousti.vocoder.base import Vocoder
+
+Mode: TypeAlias = str | Sequence[str]
+Precision: TypeAlias = Literal["float32", "float16", "int8"]  # of the weights of a live codec
+ALL = "all"  # the mode in which a codec decodes unless it is told otherwise
+MOST_TOKENS = 512  # worked on at once by default, so that a long recording needs no large memory
+
+
+class Codec(HubMixin, nn.Module, ABC):
+    """Speech to tokens and back, whole or as a stream.
+
+    Audio is float32 [B, 1, N] in [-1, 1], codes are int64 [B, K, L], a voice is float32 [B, V] in
+    [-1, 1], lengths are int64 [B]. A codec sets the attributes and implements the steps (the four
+    abstract methods); everything else follows, or is overridden where a codec knows a faster way.
+    What is pushed through the steps token by token is what ``encode`` and ``decode`` give at once.
+
+    Attributes:
+        kind: what config.json calls it. config_class: the dataclass of its hyperparameters.
+        sample_rate: Hz of the audio inside and out.
+        frame_size: samples per token.
+        hop_length: samples per frame of the codec's own analysis, at most ``frame_size``; the end
+            of a recording is padded by less than ``frame_size + hop_length`` samples.
+        codebook_size: entries of each codebook. num_codebooks: K, token streams that are sent.
+        levels: of the digits of a token, least significant first; empty if it has no digits.
+        voice_size: V, numbers that say who speaks; 0 if the codec keeps no voice apart.
+        modes: names of the ways to decode; the first is the default.
+        causal: whether tokens can be made while the audio comes.
+        delay: samples by which streamed audio lags behind its tokens.
+        lookahead: samples after a token's last one that must be heard for the token.
+    """
+
+    kind: str
+    config_class: type
+    sample_rate: int
+    frame_size: int
+    hop_length: int
+    codebook_size: int
+    num_codebooks: int = 1
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """See the class."""
+        return ()
+
+    @property
+    def voice_size(self) -> int:
+        """See the class."""
+        return 0
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """See the class."""
+        return (ALL,)
+
+    @property
+    def embeddings(self) -> tuple[str, ...]:
+        """Names of the continuous features beside the tokens that its methods give, as papers
+        call them (S, G, A)."""
+        return ()
+
+    @property
+    def mel_vocoder(self) -> Vocoder | None:
+        """What speaks the log-mel of ``decode_mel``; ``None`` for a codec without one."""
+        return None
+
+    @property
+    def causal(self) -> bool:
+        """See the class."""
+        return True
+
+    @property
+    def delay(self) -> int:
+        """See the class."""
+        return 0
+
+    @property
+    def lookahead(self) -> int:
+        """See the class."""
+        return 0
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames of tokens per second."""
+        return self.sample_rate / self.frame_size
+
+    @property
+    def bits_per_frame(self) -> float:
+        """Information in the tokens of one frame: log2 of the codebook size for each of them."""
+        return self.num_codebooks * math.log2(self.codebook_size)
+
+    @property
+    def bitrate(self) -> float:
+        """Token bits per second; the voice is extra and reported apart."""
+        return self.frame_rate * self.bits_per_frame
+
+    def streams(self, mode: Mode = ALL) -> bool:
+        """Whether audio is encoded and its tokens decoded (in ``mode``) as they come.
+
+        Raises:
+            SecoustiError: a mode that the codec does not have.
+        """
+        self.check_mode(mode)
+        return self.causal
+
+    def latency(self, mode: Mode = ALL) -> int | None:
+        """Algorithmic latency in samples: from the first sample of a token to its sound.
+
+        A whole token must be heard, plus what front end and decoder look ahead. ``None`` when the
+        whole recording must be heard.
+        """
+        if not self.streams(mode):
+            return None
+        return self.frame_size + self.lookahead + self.delay
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights; the quantizer always works in float32."""
+        return next(self.parameters()).dtype
+
+    def decoding_parameters(self, mode: Mode = ALL) -> int:
+        """Parameters of the networks that run: encoder, and decoder in ``mode``."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def token_modules(self) -> dict[str, nn.Module]:
+        """The modules that decide what tokens are and mean, by name; all of them unless told.
+
+        Codecs that agree in these and in ``token_config`` read each other's tokens, whatever else
+        they decode them with.
+        """
+        return dict(self.named_children())
+
+    def token_config(self) -> dict[str, Any]:
+        """The hyperparameters beside ``token_modules`` that tokens depend on, as plain data."""
+        return {}
+
+    def display_mel(self) -> LogMel:
+        """Log-mel frames to look at the codec's sound by, at its sample rate."""
+        return LogMel(MelConfig(self.sample_rate, fmax=min(8000.0, self.sample_rate / 2)))
+
+    def for_streaming(self, precision: Precision = "float32") -> Codec:
+        """This codec rebuilt to run live on one core, or itself if there is nothing to rebuild.
+
+        Raises:
+            SecoustiError: a precision of weights that it does not have.
+        """
+        if precision != "float32":
+            raise SecoustiError(
+                f"the model {self.model_id!r} runs live in float32 only, not in {precision}"
+            )
+        return self
+
+    # ---------------------------------------------------------------- audio <-> Encoded
+    @inference
+    def encode(
+        self,
+        audio: Audio | Iterable[Audio],
+        sample_rate: int | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+        voice: bool = True,
+    ) -> Encoded:
+        """Recordings -> tokens, and who speaks if the codec keeps a voice.
+
+        The voice comes in the steps in which it travels (8 bits a number), so what is decoded here
+        and what is decoded from a file are the same sound.
+
+        Args:
+            audio: a batch array [N], [B, N] or [B, C, N]; or a recording or a list of them, each a
+                path, bytes, an open file, an array, (array, rate), or an audio dict of Hugging
+                Face datasets (see ``audio.batch.as_batch``).
+            sample_rate: Hz of arrays that do not carry it, needed for those.
+            lengths: samples that count in each row of a batch array.
+            voice: also compute the voice, which costs time.
+
+        A row's tokens do not depend on its batch, on padding, on ``train()``, or on the caller's
+        autocast, gradients and default dtype.
+
+        Raises:
+            SecoustiError: an array without its rate; input that is no audio, is empty, out of
+                scale, or holds NaN.
+        """
+        return self._encode(as_batch(audio, self.sample_rate, sample_rate, lengths), voice)
+
+    @inference
+    def voice(
+        self,
+        audio: Audio | Iterable[Audio],
+        sample_rate: int | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+    ) -> Tensor:
+        """Who speaks in recordings given as to ``encode``, float32 [B, voice_size] in [-1, 1].
+
+        Raises:
+            SecoustiError: as ``encode``, or a codec that keeps no voice.
+        """
+        self.check_voice()
+        return on_the_wire(self._voices(as_batch(audio, self.sample_rate, sample_rate, lengths)))
+
+    @inference
+    def decode(
+        self,
+        encoded: Encoded | Tensor,
+        sample_rate: int | None = None,
+        mode: Mode = ALL,
+        *,
+        voice: Tensor | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """Audio float32 [B, 1, N]; rows shorter than the longest end in zeros.
+
+        Args:
+            encoded: what ``encode`` gave, or codes alone: integers [B, L] or [B, K, L].
+            sample_rate: Hz of the result, the codec's own if not given.
+            mode: one of ``modes``.
+            voice: [1, V] or [B, V] to speak in, instead of the one in ``encoded``.
+            options: of the codec's own decoder.
+
+        Raises:
+            SecoustiError: codes of another shape or type, outside the codebook; an unknown mode;
+                a voice of another shape, with NaN, or beyond [-1, 1].
+        """
+        self.check_decodes()
+        self.check_mode(mode)
+        whole = encoded if isinstance(encoded, Encoded) else self._bare(encoded)
+        codes = self.check_codes(whole.codes).to(self.device)
+        vectors = self.voices_for(whole.paralinguistic if voice is None else voice, len(codes))
+        rows = self._decode(codes, whole.lengths, vectors, mode, **options)
+        resample = resampler(self.sample_rate, sample_rate or self.sample_rate)
+        audio = [
+            resample(_exactly(row.float().clamp(-1, 1), int(n)))
+            for row, n in zip(rows, whole.num_samples, strict=True)
+        ]
+        return pad_sequence(audio, batch_first=True)[:, None]
+
+    def decode_mel(self, encoded: Encoded) -> Tensor:
+        """Log-mel [B, n_mels, T], for codecs whose decoder makes one.
+
+        Raises:
+            SecoustiError: this one does not.
+        """
+        raise SecoustiError(f"the model {self.model_id!r} decodes to audio without a log-mel")
+
+    def convert(
+        self,
+        source: Audio | Encoded,
+        reference: Audio | Encoded,
+        sample_rate: int | None = None,
+    ) -> Tensor:
+        """Voice conversion: what ``source`` says in the voice of ``reference``, [B, 1, N].
+
+        Raises:
+            SecoustiError: as ``encode`` and ``decode``; a codec or a reference without a voice.
+        """
+        self.check_voice()
+        tokens = source
+        if not isinstance(tokens, Encoded):
+            tokens = self.encode(tokens, sample_rate, voice=False)
+        if isinstance(reference, Encoded):
+            return self.decode(with_voice(tokens, reference))
+        return self.decode(tokens, voice=self.voice(reference, sample_rate))
+
+    # ---------------------------------------------------------------- the steps
+    @abstractmethod
+    def encoder_state(self, batch_size: int) -> State:
+        """The start of ``batch_size`` streams for ``encode_step``: zeros."""
+
+    @abstractmethod
+    def encode_step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """What the front end gave for L tokens [R, C, L * unit] -> codes int64 [R, K, L]."""
+
+    @abstractmethod
+    def decoder_state(self, batch_size: int) -> State:
+        """The start of ``batch_size`` streams for ``decode_step``: zeros."""
+
+    @abstractmethod
+    def decode_step(
+        self,
+        codes: Tensor,
+        state: State,
+        *,
+        voice: Tensor,
+        mode: Mode = ALL,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, State]:
+        """Codes int64 [R, K, L] in the voices [R, V] -> audio [R, L * frame_size].
+
+        It lags by ``delay`` samples: so many at the start of a stream belong to no token.
+        ``generator``: for modes that draw at random.
+        """
+
+    def flush_step(
+        self,
+        state: State,
+        *,
+        voice: Tensor,
+        mode: Mode = ALL,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The audio [R, delay] still owed at the end of streams."""
+        rows = torch.zeros(len(voice), 1, device=self.device)
+        assert self.delay == 0, "a decoder that lags must give the rest"
+        return rows[:, :0]
+
+    def frontend(self, rate: int) -> Frontend:
+        """What turns one stream's samples at ``rate`` Hz into inputs of ``encode_step``."""
+        return SampleFrontend(rate, self.sample_rate, self.frame_size, self.device)
+
+    def voice_step(self, recent: Tensor) -> Tensor:
+        """``Frontend.recent`` [C, T >= 1] -> who speaks there, float32 [1, V]."""
+        raise NotImplementedError("a codec with a voice says whose it hears")
+
+    # ---------------------------------------------------------------- what is asked of callers
+    def check_codes(self, codes: Any) -> Tensor:
+        """``codes`` as int64 [B, K, L].
+
+        Raises:
+            SecoustiError: another shape, numbers that are no integers, or outside the codebook.
+        """
+        codes = as_integers(codes)
+        codes = codes[:, None] if codes.dim() == 2 else codes
+        if codes.dim() != 3 or codes.shape[1] not in self._stages():
+            shapes = " or ".join(f"[B, {stages}, L]" for stages in self._stages())
+            raise SecoustiError(f"codes must be {shapes}, found {tuple(codes.shape)}")
+        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size:
+            raise SecoustiError(
+                f"codes must lie in 0..{self.codebook_size - 1}, found "
+                f"{int(codes.min())}..{int(codes.max())}"
+            )
+        return codes
+
+    def check_mode(self, mode: Mode) -> None:
+        """Raise a ``SecoustiError`` for a mode that this codec does not have."""
+        if mode not in self.modes:
+            raise SecoustiError(
+                f"mode {mode!r} is for a P2PSynCodec; the model {self.model_id!r} decodes in "
+                "one way"
+            )
+
+    def check_sent(self, mode: Mode) -> None:
+        """Raise a ``SecoustiError`` for a mode that needs more than the tokens that are sent."""
+        self.check_mode(mode)
+
+    def check_decodes(self) -> None:
+        """Raise a ``SecoustiError`` if the codec lacks what it takes to make sound."""
+
+    def check_voice(self) -> None:
+        """Raise a ``SecoustiError`` if the codec keeps no voice apart from its tokens."""
+        if not self.voice_size:
+            raise SecoustiError(
+                f"the model {self.model_id!r} keeps no voice apart from its tokens: use a "
+                "SecoustiCodec"
+            )
+
+    def check_causal(self) -> None:
+        """Raise a ``SecoustiError`` unless the codec can encode live."""
+        if not self.causal:
+            raise SecoustiError(
+                f"the model {self.model_id!r} is not causal, so it needs whole files instead of "
+                "pipes"
+            )
+
+    def check_streams(self, mode: Mode = ALL) -> None:
+        """Raise a ``SecoustiError`` unless the codec can decode live in ``mode``."""
+        self.check_decodes()
+        self.check_causal()
+        if self.streams(mode):
+            return
+        other = [name for name in self.modes if self.streams(name)]
+        raise SecoustiError(
+            f"the model {self.model_id!r} decodes no stream in mode {mode!r}: it hears later tokens"
+            + (f"; use mode {other[0]!r}, or the whole recording" if other else "")
+        )
+
+    def voices_for(self, voice: Any, rows: int) -> Tensor:
+        """A caller's voice as float32 [rows, V] on the codec's device; ``None`` is all zeros.
+
+        Raises:
+            SecoustiError: another shape, NaN, numbers beyond [-1, 1].
+        """
+        if voice is None or not self.voice_size:
+            return torch.zeros(rows, self.voice_size, device=self.device)
+        return as_voices(voice, rows, self.voice_size).to(self.device)
+
+    # ---------------------------------------------------------------- as a whole, by the steps
+    def _stages(self) -> tuple[int, ...]:
+        """How many codebooks' tokens ``decode`` takes."""
+        return (self.num_codebooks,)
+
+    def _encode(self, batch: AudioBatch, voice: bool) -> Encoded:
+        """``encode`` of audio at the codec's rate."""
+        rows = zip(batch.wav, batch.lengths.tolist(), strict=True)
+        codes = [self._tokens(row[:n]).T for row, n in rows]
+        lengths = torch.tensor([len(row) for row in codes], device=self.device)
+        return self._as_encoded(
+            pad_sequence(codes, batch_first=True).transpose(1, 2),
+            lengths,
+            batch,
+            self._voices(batch) if voice and self.voice_size else None,
+        )
+
+    def _as_encoded(
+        self, codes: Tensor, lengths: Tensor, batch: AudioBatch, voice: Tensor | None
+    ) -> Encoded:
+        return Encoded(
+            codes=codes,
+            lengths=lengths,
+            num_samples=batch.lengths.to(self.device),
+            sample_rate=self.sample_rate,
+            codebook_size=self.codebook_size,
+            paralinguistic=None if voice is None else on_the_wire(voice),
+        )
+
+    def _bare(self, codes: Tensor) -> Encoded:
+        """Codes alone, as recordings of whole tokens."""
+        codes = self.check_codes(codes)
+        lengths = torch.full((len(codes),), codes.shape[-1])
+        num_samples = lengths * self.frame_size
+        return Encoded(codes, lengths, num_samples, self.sample_rate, self.codebook_size)
+
+    def _tokens(self, samples: Tensor) -> Tensor:
+        """One recording [N] at the codec's rate -> its codes [K, L]."""
+        frontend, state = self.frontend(self.sample_rate), self.encoder_state(1)
+        frontend.push(samples)
+        frontend.flush()
+        inputs = frontend.pending[None]
+        codes = [torch.zeros(1, self.num_codebooks, 0, dtype=torch.int64, device=self.device)]
+        for piece in inputs.split(MOST_TOKENS * frontend.unit, dim=-1):
+            found, state = self.encode_step(piece, state)
+            codes.append(found)
+        return torch.cat(codes, dim=-1)[0]
+
+    def _voices(self, batch: AudioBatch) -> Tensor:
+        """``voice`` of audio at the codec's rate."""
+        vectors = []
+        for row, count in zip(batch.wav, batch.lengths.tolist(), strict=True):
+            frontend = self.frontend(self.sample_rate)
+            frontend.push(row[:count])
+            frontend.flush()
+            vectors.append(self.voice_step(frontend.recent))
+        return torch.cat(vectors)
+
+    def _decode(
+        self, codes: Tensor, lengths: Tensor, voice: Tensor, mode: Mode, **options: Any
+    ) -> list[Tensor]:
+        """Rows of audio [N_i], at the codec's rate, of at least their tokens' length."""
+        rows = zip(codes, lengths.tolist(), voice, strict=True)
+        return [self._sound(row[:, :n], who[None], mode, **options) for row, n, who in rows]
+
+    def _sound(self, codes: Tensor, voice: Tensor, mode: Mode, **options: Any) -> Tensor:
+        """Codes [K, L] in a voice [1, V] -> audio [L * frame_size]."""
+        state, audio = self.decoder_state(1), []
+        for piece in codes[None].split(MOST_TOKENS, dim=-1):
+            sound, state = self.decode_step(piece, state, voice=voice, mode=mode, **options)
+            audio.append(sound)
+        audio.append(self.flush_step(state, voice=voice, mode=mode, **options))
+        return torch.cat(audio, dim=-1)[0, self.delay :]
+
+
+def as_integers(codes: Any) -> Tensor:
+    """Codes of any integer type, from a tensor, an array or a list, as int64.
+
+    Raises:
+        SecoustiError: numbers that are no integers.
+    """
+    try:
+        given = torch.as_tensor(codes).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SecoustiError(f"codes must be integers: {error}") from error
+    empty = given.numel() == 0  # of any type: there is nothing to be wrong
+    if not empty and (given.dtype == torch.bool or given.is_floating_point() or given.is_complex()):
+        raise SecoustiError(f"codes must be integers, found {given.dtype}")
+    return given.to(torch.int64)
+
+
+def _exactly(audio: Tensor, num_samples: int) -> Tensor:
+    audio = audio[:num_samples]
+    return F.pad(audio, (0, num_samples - len(audio)))

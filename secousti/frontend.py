@@ -1,0 +1,128 @@
+"""What stands before a codec's network in a live stream: resampling, framing, whole tokens."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from secousti.audio.mel import LogMel, MelStream
+from secousti.audio.resample import ResampleStream, resampler
+
+
+class Frontend(ABC):
+    """One stream: samples at ``rate`` Hz in, inputs of a codec's encoder out.
+
+    Args:
+        rate: Hz of the samples pushed. codec_rate: Hz at which the codec hears.
+        unit: inputs (mel frames, samples) of a token.
+        empty: [C, 0], for the inputs' channels, dtype and device.
+    """
+
+    def __init__(self, rate: int, codec_rate: int, unit: int, empty: Tensor) -> None:
+        self.unit = unit
+        self._empty = empty
+        self._resample = ResampleStream(resampler(rate, codec_rate))
+        self.pending = empty  # [C, T] inputs that no token was made of yet
+
+    @property
+    def ready(self) -> int:
+        """Tokens for which all has been heard."""
+        return self.pending.shape[-1] // self.unit
+
+    def take(self, tokens: int) -> Tensor:
+        """The inputs [C, tokens * unit] of the next tokens."""
+        count = tokens * self.unit
+        taken, self.pending = self.pending[:, :count], self.pending[:, count:]
+        return taken
+
+    def push(self, samples: Tensor) -> None:
+        """Hear samples float32 [N] (N >= 0)."""
+        self._hear(self._resample.push(samples))
+
+    def flush(self) -> None:
+        """The end of the stream: everything owed is in ``pending``.
+
+        Its last token may have fewer inputs than ``unit``, if the codec's offline encoder gives it
+        fewer. Call ``reset`` when they are taken.
+        """
+        self._hear(self._resample.flush())
+        self._end()
+
+    def reset(self) -> None:
+        """A new stream; what was not taken is dropped."""
+        self._resample.reset()
+        self.pending = self._empty
+
+    @property
+    def recent(self) -> Tensor:
+        """[C, T] the last seconds of inputs, which tell who speaks; T is 0 if nothing is kept."""
+        return self._empty
+
+    def _add(self, inputs: Tensor) -> None:
+        self.pending = torch.cat([self.pending, inputs.to(self.pending)], dim=-1)
+
+    @abstractmethod
+    def _hear(self, samples: Tensor) -> None:
+        """Samples [N] at the codec's rate."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Complete the last token."""
+
+
+class SampleFrontend(Frontend):
+    """The samples themselves, [1, T], with silence after the end to whole tokens."""
+
+    def __init__(self, rate: int, codec_rate: int, unit: int, device: torch.device) -> None:
+        super().__init__(rate, codec_rate, unit, torch.zeros(1, 0, device=device))
+        self._heard = 0
+
+    def reset(self) -> None:
+        super().reset()
+        self._heard = 0
+
+    def tokens(self, num_samples: int) -> int:
+        """Tokens of a recording of ``num_samples`` at the codec's rate."""
+        return -(-num_samples // self.unit)
+
+    def _hear(self, samples: Tensor) -> None:
+        self._heard += samples.shape[-1]
+        self._add(samples[None])
+
+    def _end(self) -> None:
+        if self._heard:
+            missing = self.tokens(self._heard) * self.unit - self._heard
+            self.pending = F.pad(self.pending, (0, missing))
+
+
+class MelFrontend(Frontend):
+    """Log-mel frames [channels, T]; the last ``window`` of them are kept for the voice."""
+
+    def __init__(self, rate: int, mel: LogMel, unit: int, window: int) -> None:
+        self._mel = MelStream(mel, unit)
+        self._window = window
+        empty = torch.zeros(mel.channels, 0, device=mel.filters.device)
+        super().__init__(rate, mel.config.sample_rate, unit, empty)
+        self._recent = empty
+
+    @property
+    def recent(self) -> Tensor:
+        return self._recent
+
+    def reset(self) -> None:
+        super().reset()
+        self._mel.reset()
+        self._recent = self._empty
+
+    def _hear(self, samples: Tensor) -> None:
+        self._keep(self._mel.push(samples))
+
+    def _end(self) -> None:
+        self._keep(self._mel.flush())
+
+    def _keep(self, frames: Tensor) -> None:
+        self._add(frames)
+        self._recent = torch.cat([self._recent, frames], dim=-1)[:, -self._window :]

@@ -1,0 +1,1 @@
+"""Live sessions with any codec: streams of tokens and sound, the channel between, their ends."""
