@@ -147,7 +147,7 @@ def _opened(adapter: Codec) -> Secousti:
     if not isinstance(adapter, Secousti):
         raise SecoustiError("has no S, G and A to probe")
     adapter.check()
-    if not hasattr(adapter.inner, "acoustic"):
+    if not adapter.inner.embeddings:
         raise SecoustiError("has no S, G and A to probe")
     return adapter
 
