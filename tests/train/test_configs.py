@@ -199,6 +199,10 @@ def test_a_warm_start_takes_what_fits(toy, tmp_path):
 def test_overrides_and_their_mistakes(toy, tmp_path):
     path = write_config(tmp_path, toy)
     assert load(path, ("training.optim.lr=1e-3",)).training.optim.lr == 1e-3
+    assert load(path, ("training.run.mixed_precision=no",)).training.run.mixed_precision == "no"
+    document = merge(toy, {"training": {"run": {"mixed_precision": False}}})  # YAML 1.1's no
+    off = load(write_config(tmp_path, document, "off.yaml"))
+    assert off.training.run.mixed_precision == "no"
     with pytest.raises(SecoustiError, match=r"training\.optim: unknown key 'rate'"):
         load(path, ("training.optim.rate=1",))
     with pytest.raises(SecoustiError, match="not of the form"):

@@ -2,14 +2,16 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from train.codec.config import OptimConfig
-from train.engine.muon import Muon, orthogonalise
+from train.engine.muon import Muon, merge_shapes, orthogonalise
 from train.engine.optim import build_optimizer
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 64), (1, 64, 32), (3, 16, 16)])
 def test_singular_values_end_near_one(shape):
+    torch.manual_seed(0)  # a square matrix has a singular value near zero in one draw of fifteen
     matrices = torch.randn(shape) * 1e-4
     values = torch.linalg.svdvals(orthogonalise(matrices).float())
     assert values.min() > 0.3
@@ -76,3 +78,48 @@ def test_it_is_chosen_by_name_and_learns():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.05 * losses[0]
+
+
+def test_matrices_side_by_side_train_as_each_by_itself():
+    """Padding with zeros and transposing change the order of sums, nothing else."""
+    torch.manual_seed(0)
+    shapes = [(24, 40), (40, 24), (24, 36), (16, 8, 3), (24, 40), (12,), (3, 30)]
+    together = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    apart = [torch.nn.Parameter(p.data.clone()) for p in together]
+    optimizers = [Muon(together, lr=0.1)] + [Muon([p], lr=0.1) for p in apart]
+    for _ in range(3):
+        for a, b in zip(together, apart, strict=True):
+            a.grad = torch.randn_like(a)
+            b.grad = a.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for a, b in zip(together, apart, strict=True):
+        torch.testing.assert_close(a.data, b.data, atol=1e-2 * 0.1, rtol=0)
+
+
+def test_a_step_makes_few_calls():
+    class Calls(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.count += 1
+            return function(*args, **(kwargs or {}))
+
+    shapes = [(64, 64 + 8 * (n % 12)) for n in range(60)] + [(48,)] * 80
+    parameters = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    optimizer = Muon(parameters, lr=0.1, weight_decay=0.1)
+    for _ in range(2):
+        for p in parameters:
+            p.grad = torch.randn_like(p)
+        with Calls() as calls:
+            optimizer.step()
+    assert calls.count < 300  # one by one they were thousands
+
+
+def test_few_shapes_for_little_more_arithmetic():
+    shapes = [(32, 64)] * 2 + [(32, 60)] * 5 + [(256, 768)] * 30 + [(256, 760)]
+    places = merge_shapes(shapes)
+    assert len(set(places)) == 2
+    assert all(a <= c and b <= d for (a, b), (c, d) in zip(shapes, places, strict=True))
+    cost = [sum(a * a * b for a, b in some) for some in (shapes, places)]
+    assert cost[1] <= 1.1 * cost[0]

@@ -17,7 +17,7 @@ from train.engine.guard import Guard
 from train.engine.optim import build_optimizer, rate
 from train.engine.pictures import mel_picture
 from train.engine.run import random_seed
-from train.engine.track import CsvTracker, Meter, open_trackers
+from train.engine.track import CsvTracker, Meter, _run_id, open_trackers
 from train.engine.tree import read_tree, write_tree
 
 
@@ -130,6 +130,27 @@ def test_a_resumed_csv_loses_the_rows_of_the_future(tmp_path):
     assert rows == ["step,name,value", "1,loss,1.0", "2,loss,0.5", "3,loss,9.0"]
 
 
+def test_a_resume_that_does_nothing_shortens_nothing(tmp_path):
+    path = tmp_path / "metrics.csv"
+    tracker = CsvTracker(path, 0)
+    for step in range(1, 5):
+        tracker.scalars(step, {"loss": 1 / step})
+    tracker.rewind(2)  # the run goes back after steps that were not finite
+    tracker.scalars(3, {"loss": 7.0})
+    tracker.scalars(3, {"valid": 8.0})
+    tracker.close()
+    whole = path.read_text()
+    assert whole.split()[3:] == ["3,loss,7.0", "3,valid,8.0"]
+    CsvTracker(path, 1).close()  # killed before its first step
+    assert path.read_text() == whole
+    with path.open("a") as file:
+        file.write("4,lo")  # cut off by a full disk
+    tracker = CsvTracker(path, 3)
+    tracker.scalars(4, {"loss": 9.0})
+    tracker.close()
+    assert path.read_text() == whole + "4,loss,9.0\n"
+
+
 def test_meter_means_survive_a_restart():
     meter, other = Meter(), Meter()
     meter.add({"a": 1.0})
@@ -169,6 +190,21 @@ def test_wandb_works_without_a_network(tmp_path, monkeypatch):
         tracker.scalars(1, {"loss": 2.0})
         tracker.close()
     assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+    (tmp_path / "other" / "run").mkdir(parents=True)
+    ids = {_run_id(folder) for folder in (tmp_path / "run", tmp_path / "other" / "run")}
+    assert len(ids) == 2, "two folders of one name are two runs"
+    assert _run_id(tmp_path / "run") in ids
+
+
+def test_wandb_without_a_login_is_one_sentence(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+
+    def init(**options):
+        raise wandb.Error("No API key configured")
+
+    monkeypatch.setattr(wandb, "init", init)
+    with pytest.raises(SecoustiError, match=r"No API key.*'wandb login', set WANDB_MODE=offline"):
+        open_trackers(["wandb"], tmp_path / "run", 0, {})
 
 
 def test_a_picture_shows_low_bands_below_and_loud_parts_bright():

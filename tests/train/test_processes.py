@@ -17,8 +17,12 @@ from train.data.shards import PackedShards
 
 
 def _launch(processes: int, *program: str) -> str:
+    """With torchrun; two processes with what configs/accelerate says of CPUs."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", str(processes), *program]
+    if processes == 2:
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
+        command += ["configs/accelerate/cpu.yaml", "--main_process_port", "0", *program]
     done = subprocess.run(
         command,
         cwd=REPO,
@@ -98,8 +102,27 @@ def test_every_process_reads_every_utterance_of_the_shards(
     for rank in range(processes):
         found = json.loads((cache / f"rank{rank}.json").read_text())
         assert found == {"names": names, "seconds": one.seconds()}
+    if processes == 2:
+        _pack_and_open(prepared, tmp_path)
     again = PackedShards(prepared, "train", 22050, cache)  # what they packed serves one as well
     assert sorted(row.audio for row in again.rows) == names
+
+
+def _pack_and_open(prepared: Path, folder: Path) -> None:
+    """``python -m train.pack_data`` makes what a run then finds."""
+    document = toy_document(prepared, prepared)
+    document["training"]["data"] |= {"train": [str(prepared)], "valid": []}
+    document["training"]["data"] |= {"alignments": [], "cache": str(folder / "packed")}
+    config = write_config(folder, document)
+    command = [sys.executable, "-m", "train.pack_data", str(config), "--workers", "2"]
+    done = subprocess.run(
+        command, cwd=REPO, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("train: ")
+    before = {p: p.stat().st_mtime_ns for p in (folder / "packed").iterdir() if p.suffix}
+    PackedShards(prepared, "train", 22050, folder / "packed")
+    assert {p: p.stat().st_mtime_ns for p in (folder / "packed").iterdir() if p.suffix} == before
 
 
 def test_shards_that_lack_utterances_are_refused(prepared: Path, tmp_path: Path) -> None:

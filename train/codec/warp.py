@@ -26,7 +26,7 @@ class VoiceWarp(nn.Module):
 
     def __init__(self, mel: MelConfig, share: float, bounds: tuple[float, ...]) -> None:
         super().__init__()
-        frequencies = torch.linspace(0, mel.sample_rate / 2, mel.n_fft // 2 + 1)
+        frequencies = torch.linspace(0, mel.sample_rate / 2, mel.n_fft // 2 + 1, device="cpu")
         filters = slaney_filterbank(mel)
         self.register_buffer("centres", filters @ frequencies / filters.sum(1), persistent=False)
         self.share, self.bounds = share, bounds

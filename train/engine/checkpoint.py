@@ -121,7 +121,10 @@ def find_fault(path: Path) -> str | None:
     try:
         files: dict[str, dict[str, Any]] = json.loads((path / _FILES).read_text("utf-8"))
     except (OSError, ValueError):
-        return f"{_FILES} is missing or damaged"
+        return (
+            f"{_FILES} is missing or damaged; where an earlier version wrote it, start anew from "
+            "its model (training.warm_start)"
+        )
     for name, wanted in files.items():
         file = path / name
         if not file.is_file():
