@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.progress import Progress
 
 from secousti.atomic import replacing
@@ -57,7 +58,7 @@ def pack(parts: Sequence[Part], cache: Path, workers: int) -> None:
     if not _missing(parts, cache):
         return
     try:
-        with _locked(cache), Progress(transient=True) as progress:
+        with _locked(cache), _bar() as progress:
             missing = _missing(parts, cache)  # another process may have made them meanwhile
             task = progress.add_task("packing audio", total=sum(part.count for part in missing))
             with ThreadPoolExecutor(workers) as pool:
@@ -67,6 +68,12 @@ def pack(parts: Sequence[Part], cache: Path, workers: int) -> None:
             f"the cache {cache} cannot be written ({error.strerror or error}); free space, or name "
             "another folder in data.cache: what is packed already stays"
         ) from error
+
+
+def _bar() -> Progress:
+    """For people who watch; standard output is for results."""
+    console = Console(stderr=True)
+    return Progress(transient=True, console=console, disable=not console.is_terminal)
 
 
 def _missing(parts: Sequence[Part], cache: Path) -> list[Part]:

@@ -70,7 +70,7 @@ class Muon(torch.optim.Optimizer):
             update(group, [p for p in group["params"] if p.grad is not None])
         return loss
 
-    def _orthogonal_step(self, group: dict[str, Any], parameters: list[nn.Parameter]) -> None:
+    def _orthogonal_step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         gradients = [p.grad for p in parameters if p.grad is not None]
         momenta = [self._state(p, "momentum") for p in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
@@ -88,11 +88,11 @@ class Muon(torch.optim.Optimizer):
             ours, theirs = ([x[n] for n in members] for x in (parameters, updates))
             torch._foreach_add_(ours, theirs, alpha=-group["lr"] * 0.2 * side**0.5)
 
-    def _adam_step(self, group: dict[str, Any], parameters: list[nn.Parameter]) -> None:
+    def _adam_step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         for count, members in self._by_count(parameters).items():
             self._adam(group, members, count)
 
-    def _adam(self, group: dict[str, Any], parameters: list[nn.Parameter], count: float) -> None:
+    def _adam(self, group: dict[str, Any], parameters: list[Tensor], count: float) -> None:
         """Of parameters that all take their ``count``-th step."""
         fast, slow = group["betas"]
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -107,7 +107,7 @@ class Muon(torch.optim.Optimizer):
         scale = -group["lr"] / (1 - fast**count)
         torch._foreach_addcdiv_(parameters, means, deviations, value=scale)
 
-    def _by_count(self, parameters: list[nn.Parameter]) -> dict[float, list[nn.Parameter]]:
+    def _by_count(self, parameters: list[Tensor]) -> dict[float, list[Tensor]]:
         """Parameters by the number of their step, which they take now."""
         if not parameters:
             return {}
@@ -116,12 +116,12 @@ class Muon(torch.optim.Optimizer):
                 self.state[p]["step"] = torch.zeros(())
         steps = [self.state[p]["step"] for p in parameters]
         torch._foreach_add_(steps, 1)
-        found: dict[float, list[nn.Parameter]] = defaultdict(list)
+        found: dict[float, list[Tensor]] = defaultdict(list)
         for p, count in zip(parameters, torch.stack(steps).tolist(), strict=True):
             found[count].append(p)
         return found
 
-    def _state(self, parameter: nn.Parameter, name: str) -> Tensor:
+    def _state(self, parameter: Tensor, name: str) -> Tensor:
         state = self.state[parameter]
         if name not in state:
             state[name] = torch.zeros_like(parameter)
@@ -135,7 +135,7 @@ class _Bench:
     Zeros beside a matrix stay zeros through the iteration and change nothing else.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
         sides = [tuple(sorted((len(p), p[0].numel()))) for p in parameters]
         places = merge_shapes(sides)
         counts = {place: places.count(place) for place in places}
@@ -205,5 +205,5 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     return x.mT if tall else x
 
 
-def _is_matrix(parameter: nn.Parameter) -> bool:
+def _is_matrix(parameter: Tensor) -> bool:
     return parameter.ndim > 1 and min(len(parameter), parameter[0].numel()) > _MATRIX_SIDE
