@@ -153,18 +153,6 @@ class Codec(HubMixin, nn.Module, ABC):
         """Parameters of the networks that run: encoder, and decoder in ``mode``."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def token_modules(self) -> dict[str, nn.Module]:
-        """The modules that decide what tokens are and mean, by name; all of them unless told.
-
-        Codecs that agree in these and in ``token_config`` read each other's tokens, whatever else
-        they decode them with.
-        """
-        return dict(self.named_children())
-
-    def token_config(self) -> dict[str, Any]:
-        """The hyperparameters beside ``token_modules`` that tokens depend on, as plain data."""
-        return {}
-
     def display_mel(self) -> LogMel:
         """Log-mel frames to look at the codec's sound by, at its sample rate."""
         return LogMel(MelConfig(self.sample_rate, fmax=min(8000.0, self.sample_rate / 2)))

@@ -145,6 +145,9 @@ class SecoustiCodec(Codec):
         names = ("mel", "pitch", "seanet", "transformer", "quantizer")
         return {name: parts[name] for name in names}
 
+    def voice_modules(self) -> dict[str, nn.Module]:
+        return {"mel": self.mel, "paralinguistic": self.paralinguistic}
+
     def display_mel(self) -> LogMel:
         return self.mel
 

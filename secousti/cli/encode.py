@@ -10,12 +10,12 @@ from secousti.cli.interrupt import until_input_ends
 from secousti.cli.options import (
     DEFAULT_MODEL,
     Device,
+    Entropy,
     Force,
     Inputs,
     Latency,
     Model,
     Output,
-    Payload,
     Raw,
 )
 from secousti.cli.report import progress, summarize
@@ -27,7 +27,7 @@ def encode(
     model: Model = DEFAULT_MODEL,
     device: Device = "cpu",
     force: Force = False,
-    payload: Payload = "packed",
+    entropy: Entropy = None,
     latency: Latency = 0.5,
     raw: Raw = None,
     refresh: Annotated[
@@ -46,7 +46,7 @@ def encode(
 
       secousti encode speech.wav -o speech.sct
 
-      secousti encode recordings -o tokens --payload entropy
+      secousti encode recordings -o tokens --entropy adaptive
 
     Live, from a WAV that is still being made:
 
@@ -67,7 +67,7 @@ def encode(
             model=model,
             device=device,
             force=force,
-            payload=payload,
+            entropy=entropy,
             latency=latency,
             refresh=refresh,
             raw=raw,

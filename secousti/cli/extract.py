@@ -16,8 +16,7 @@ def extract(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A folder or file of sound, .jsonl manifest, table, wav.scp, lhotse cuts or Shar, "
-            "WebDataset or Parquet; path or URL.",
+            help="A folder, .jsonl manifest, lhotse Shar, WebDataset or Parquet; path or URL.",
         ),
     ],
     output: Annotated[
@@ -31,18 +30,7 @@ def extract(
         Literal["parquet", "webdataset", "shar"], typer.Option(help="How shards are stored.")
     ] = "parquet",
     input_format: Annotated[
-        Literal[
-            "auto",
-            "folder",
-            "manifest",
-            "shar",
-            "webdataset",
-            "parquet",
-            "cuts",
-            "kaldi",
-            "table",
-            "file",
-        ],
+        Literal["auto", "folder", "manifest", "shar", "webdataset", "parquet"],
         typer.Option(help="What INPUT is, if its name does not say."),
     ] = "auto",
     device: Device = "cpu",

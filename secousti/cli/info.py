@@ -16,6 +16,7 @@ from secousti.container.limits import MAX_SECONDS
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from secousti.container.header import Header
     from secousti.container.info import Info
 
 
@@ -38,11 +39,12 @@ def info(
     from rich.console import Console
 
     from secousti.container import info as container
+    from secousti.hub.catalog import coders_at_hand
 
     if as_bytes and "-" in inputs:
         raise typer.BadParameter("--bytes reads twice, so it needs files instead of a pipe")
     console = Console()
-    for found in container.info(inputs, max_seconds):
+    for found in container.info(inputs, max_seconds, coders_at_hand):
         if as_bytes:
             typer.echo("\n".join(_bytes(found.name)))
         elif as_json:
@@ -69,11 +71,25 @@ def _origin(found: Info) -> list[tuple[str, str]]:
     header = found.header
     source = header.source_sample_rate
     return [
-        ("model", f"{header.model} (weights {header.weights})"),
+        ("tokens of", _codec(header)),
+        ("decoded by", ", ".join(_readers(header)) or "no model at hand"),
         ("sample rate", f"{header.sample_rate} Hz"),
         ("recorded at", "unknown" if source is None else f"{source} Hz"),
         ("duration", f"{found.duration:.3f} s ({found.num_samples} samples)"),
     ]
+
+
+def _codec(header: Header) -> str:
+    if header.token_hash:
+        return f"token hash {header.token_hash}"
+    return f"{header.model} (weights {header.weights})"
+
+
+def _readers(header: Header) -> list[str]:
+    """Names of the models at hand that read the tokens."""
+    from secousti.hub.catalog import readers
+
+    return [entry.name for entry in readers(header)]
 
 
 def _size(found: Info) -> list[tuple[str, str]]:
@@ -113,6 +129,7 @@ def _json(found: Info) -> str:
         "nominal_bitrate": found.nominal_bitrate,
         "bitrate": found.rate(bits.total),
         "bits": {**dataclasses.asdict(bits), "total": bits.total},
+        "decoded_by": _readers(found.header),
         "header": dataclasses.asdict(found.header),
     }
     return json.dumps(values, allow_nan=False)  # ASCII: no control character reaches a terminal
@@ -121,9 +138,10 @@ def _json(found: Info) -> str:
 def _bytes(path: str) -> Iterator[str]:
     """Offset, hex and meaning, 16 bytes a line; text is shown as it is."""
     from secousti.container.dump import fields
+    from secousti.hub.catalog import coders_at_hand
 
     with open(path, "rb") as file:
-        for field in fields(file):
+        for field in fields(file, coders_at_hand):
             is_text = field.meaning.encode() == field.data
             for start in range(0, len(field.data), 16):
                 row = field.data[start : start + 16]

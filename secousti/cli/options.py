@@ -12,6 +12,7 @@ from secousti.hub.resolve import DEFAULT_MODEL
 __all__ = [
     "DEFAULT_MODEL",
     "Device",
+    "Entropy",
     "FileModel",
     "Force",
     "Inputs",
@@ -21,7 +22,6 @@ __all__ = [
     "Model",
     "Output",
     "OutputFolder",
-    "Payload",
     "Raw",
     "SampleRate",
 ]
@@ -70,9 +70,13 @@ Device = Annotated[
     typer.Option("--device", metavar="DEVICE", help="Where to compute: cpu, cuda, mps."),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")]
-Payload = Annotated[
-    Literal["packed", "entropy"],
-    typer.Option("--payload", help="How tokens are stored; entropy is smaller, and slower."),
+Entropy = Annotated[
+    Literal["learned", "adaptive", "packed"] | None,
+    typer.Option(
+        "--entropy",
+        help="How tokens are stored: learned is smallest, packed fastest (default: learned if "
+        "the model has a coder, else packed).",
+    ),
 ]
 Raw = Annotated[
     str | None,

@@ -6,13 +6,13 @@ from secousti.cli.interrupt import until_input_ends
 from secousti.cli.options import (
     DEFAULT_MODEL,
     Device,
+    Entropy,
     Force,
     Inputs,
     Latency,
     Mode,
     Model,
     Output,
-    Payload,
     SampleRate,
 )
 from secousti.cli.report import progress, summarize
@@ -24,7 +24,7 @@ def roundtrip(
     model: Model = DEFAULT_MODEL,
     device: Device = "cpu",
     force: Force = False,
-    payload: Payload = "packed",
+    entropy: Entropy = None,
     sample_rate: SampleRate = None,
     latency: Latency = 0.5,
     mode: Mode = "all",
@@ -48,7 +48,7 @@ def roundtrip(
             model=model,
             device=device,
             force=force,
-            payload=payload,
+            entropy=entropy,
             sample_rate=sample_rate,
             latency=latency,
             mode=mode,

@@ -5,6 +5,7 @@ Byte by byte it is specified in docs/sct-format.md. Nothing here needs torch exc
 """
 
 from secousti.container.accounting import Accounting
+from secousti.container.coders import Coder, Coders
 from secousti.container.errors import (
     ContainerError,
     CorruptedError,
@@ -20,6 +21,8 @@ from secousti.container.writer import Writer
 __all__ = [
     "MAGIC",
     "Accounting",
+    "Coder",
+    "Coders",
     "ContainerError",
     "CorruptedError",
     "End",

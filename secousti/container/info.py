@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secousti.container.accounting import Accounting
+from secousti.container.coders import Coders, no_coders
 from secousti.container.events import End, Tokens, Voice
 from secousti.container.header import Header
 from secousti.container.limits import MAX_SECONDS
@@ -63,20 +64,22 @@ class Info:
         return bits / self.duration if self.duration else 0.0
 
 
-def info(inputs: Sequence[str], max_seconds: float = MAX_SECONDS) -> list[Info]:
+def info(
+    inputs: Sequence[str], max_seconds: float = MAX_SECONDS, coders: Coders = no_coders
+) -> list[Info]:
     """Read files, folders or a pipe (``-``) to the end and say what they hold.
 
     Raises:
         SecoustiError: a file that is not sound; the message names it.
     """
     if list(inputs) == [PIPE]:
-        return [_read(Reader(sys.stdin.buffer, STDIN, max_seconds=max_seconds))]
+        return [_read(Reader(sys.stdin.buffer, STDIN, max_seconds=max_seconds, coders=coders))]
     found = []
     for path, _ in (pair for item in inputs for pair in find_files(item, {SCT})):
         if not os.path.isfile(path):
             raise SecoustiError(f"no such file: {path}")
         with open(path, "rb") as file:
-            found.append(_read(Reader(file, path, max_seconds=max_seconds)))
+            found.append(_read(Reader(file, path, max_seconds=max_seconds, coders=coders)))
     return found
 
 

@@ -1,19 +1,37 @@
-"""Reading a file or a pipe, record by record."""
+"""Reading a file or a pipe of any version, record by record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from secousti.container.accounting import Accounting
-from secousti.container.errors import ContainerError, CorruptedError, TruncatedError
-from secousti.container.events import End, Event, Tokens, Voice, parse
-from secousti.container.header import Header, read_header
+from secousti.container.coders import Coders, no_coders
+from secousti.container.cursor import Cursor
+from secousti.container.errors import (
+    ContainerError,
+    CorruptedError,
+    TruncatedError,
+    UnsupportedError,
+)
+from secousti.container.events import End, Event, Item, Run, Tokens, Voice
+from secousti.container.header import MAGIC, Header
 from secousti.container.limits import MAX_SECONDS
-from secousti.container.records import Record, read_body, read_head
 from secousti.container.stream import Readable
+from secousti.container.version1 import records as version1
+from secousti.container.version2 import stream, whole
 
 T = TypeVar("T")
+
+
+class Source(Protocol):
+    """One form of the format: gives items until the ``End``."""
+
+    header: Header
+    frames: int | None
+
+    def next(self) -> Item | None:
+        """The next item; ``None`` for a record that says nothing."""
 
 
 class Reader:
@@ -26,12 +44,13 @@ class Reader:
     Args:
         file: any binary file object.
         name: what to call it in messages.
-        header: given when ``file`` begins at some record instead of at the header: whoever joins
-            a running stream. The first record then says which frame it is.
+        joined: a reader of the same stream from its beginning, given when ``file`` begins at some
+            later record. Tokens come from the next place to begin on.
         max_seconds: refuse more speech than this: a record of 25 bytes can hold an hour.
+        coders: learned coders at hand, for files that need one.
 
     Raises:
-        TruncatedError: no end record; everything whole has been returned before.
+        TruncatedError: no end; everything whole has been returned before.
         CorruptedError: a damaged record, named by its number and byte offset.
         ContainerError: not a ``.sct`` file, or one for a newer version.
     """
@@ -40,39 +59,66 @@ class Reader:
         self,
         file: Readable,
         name: str = "the stream",
-        header: Header | None = None,
+        *,
+        joined: Reader | None = None,
         max_seconds: float = MAX_SECONDS,
+        coders: Coders = no_coders,
+        explain: bool = False,
     ):
-        self.file = file
         self.name = name
         self.bits = Accounting()
-        self.frames: int | None = None if header else 0  # frames so far; None: just joined
         self.end: End | None = None
+        self._file = file
+        self.cursor = Cursor(file, explain)
         self._count = 0
-        self._offset = 0
-        if header is None:
-            header = self._read_header()
-        self.header = header
-        self._max_frames = max_seconds * header.frame_rate
         self._heard = 0
+        self._source = self._opened(coders) if joined is None else joined.again(self.cursor, coders)
+        self._offset = self.cursor.offset
+        self._max_frames = max_seconds * self.header.frame_rate
+
+    @property
+    def header(self) -> Header:
+        """What the file says of itself."""
+        return self._source.header
+
+    @property
+    def frames(self) -> int | None:
+        """Frames so far; ``None`` for who has just joined."""
+        return self._source.frames
 
     def __iter__(self) -> Iterator[Event]:
+        for item in self.items():
+            if isinstance(item, Run):
+                yield from self._named(item.tokens).pieces()
+            else:
+                yield item
+
+    def items(self) -> Iterator[Item]:
+        """The same, with runs that are not decoded yet."""
         while self.end is None:
-            event = self._named(self._next)
-            if isinstance(event, Tokens):
-                yield from event.pieces()
-            elif event is not None:
-                yield event
+            item = self._named(self._next)
+            if item is not None:
+                yield item
         self._named(self._nothing_follows)
 
-    def _read_header(self) -> Header:
+    def again(self, cursor: Cursor, coders: Coders) -> Source:
+        """The same stream from some later record on."""
+        if isinstance(self._source, version1.Source):
+            return version1.Source(cursor, self.header)
+        if isinstance(self._source, stream.Source):
+            return stream.Source(cursor, coders, (self.header, self._source.run_frames))
+        raise ContainerError("a file of one run has no later record to begin at")
+
+    def _opened(self, coders: Coders) -> Source:
         try:
-            header, size = read_header(self.file)
+            source = open_source(self.cursor, coders)
+        except TruncatedError as error:
+            ended = "it is empty" if self.cursor.offset == 0 else "it ends inside the header"
+            raise TruncatedError(f"{self.name}: {ended}") from error
         except ContainerError as error:
             raise type(error)(f"{self.name}: {error}") from error
-        self.bits.add(size)
-        self._offset = size
-        return header
+        self.bits.add(self.cursor.offset)
+        return source
 
     def _named(self, step: Callable[[], T]) -> T:
         """Run ``step`` for the next record; an error says which record of which file it is."""
@@ -82,36 +128,22 @@ class Reader:
             where = f"{self.name}: record {self._count} (at byte {self._offset})"
             raise type(error)(f"{where}: {error}") from error
 
-    def _next(self) -> Event | None:
-        head = read_head(self.file)
-        if head is None:
-            raise TruncatedError(
-                f"the file ends here without an end record, after {self.frames or 0} whole frames"
-            )
-        record = read_body(self.file, head)
-        event = parse(record, self.header)
-        self._check_order(event)
-        self._account(record, event)
-        return event
+    def _next(self) -> Item | None:
+        item = self._source.next()
+        if isinstance(item, Run):
+            self._check_length(item)
+        if isinstance(item, End):
+            self._check_samples(item)
+            self.end = item
+        tokens = item.stored_bits if isinstance(item, Run) else 0
+        side = item.stored_bits if isinstance(item, Voice) else 0
+        self.bits.add(self.cursor.offset - self._offset, tokens, side)
+        self._count += 1
+        self._offset = self.cursor.offset
+        return item
 
-    def _check_order(self, event: Event | None) -> None:
-        """Records lost, repeated or swapped show in their frame numbers."""
-        if event is None:
-            return
-        frame = event.frames if isinstance(event, End) else event.start
-        if self.frames not in (None, frame):
-            raise CorruptedError(
-                f"it belongs at frame {frame}, but frame {self.frames} is next: "
-                "records are missing or out of order"
-            )
-        self.frames = event.end if isinstance(event, Tokens) else frame
-        self._check_length(event)
-        if isinstance(event, End):
-            self._check_samples(event)
-            self.end = event
-
-    def _check_length(self, event: Event) -> None:
-        self._heard += event.codes.shape[1] if isinstance(event, Tokens) else 0
+    def _check_length(self, run: Run) -> None:
+        self._heard += run.frames
         if self._heard > self._max_frames:
             seconds = self._max_frames / self.header.frame_rate
             raise ContainerError(
@@ -119,28 +151,48 @@ class Reader:
             )
 
     def _check_samples(self, end: End) -> None:
-        declared = self.header.num_samples
+        header, declared = self.header, self.header.num_samples
         if declared not in (None, end.num_samples):
             raise CorruptedError(f"it says {end.num_samples} samples, and the header {declared}")
-        if end.num_samples > end.frames * self.header.frame_size:
+        if end.num_samples > end.frames * header.frame_size:
             raise CorruptedError(f"{end.frames} frames cannot make {end.num_samples} samples")
-        source_rate = self.header.source_sample_rate
-        if source_rate is None or not end.source_num_samples:
+        if header.source_sample_rate is None or not end.source_num_samples:
             return
-        apart = end.source_num_samples / source_rate - end.num_samples / self.header.sample_rate
-        if abs(apart) * self.header.frame_rate > 1:
+        apart = end.source_num_samples / header.source_sample_rate
+        apart -= end.num_samples / header.sample_rate
+        if abs(apart) * header.frame_rate > 1:
             raise CorruptedError(
-                f"{end.source_num_samples} samples at {source_rate} Hz are not as long as "
-                f"{end.num_samples} at {self.header.sample_rate} Hz"
+                f"{end.source_num_samples} samples at {header.source_sample_rate} Hz are not as "
+                f"long as {end.num_samples} at {header.sample_rate} Hz"
             )
 
-    def _account(self, record: Record, event: Event | None) -> None:
-        tokens = event.stored_bits if isinstance(event, Tokens) else 0
-        side = 8 * len(event.codes) if isinstance(event, Voice) else 0
-        self.bits.add(record.size, tokens, side)
-        self._count += 1
-        self._offset += record.size
-
     def _nothing_follows(self) -> None:
-        if self.file.read(1):
+        if self._file.read(1):
             raise CorruptedError("something follows the end record")
+
+
+def open_source(cursor: Cursor, coders: Coders) -> Source:
+    """Whatever form a file has.
+
+    Raises:
+        ContainerError: empty, not a ``.sct`` file, of a newer version, cut short, or damaged.
+    """
+    magic = cursor.up_to(len(MAGIC), "magic")
+    if magic != MAGIC[: len(magic)]:
+        raise ContainerError("it is not a .sct file (it begins with other bytes)")
+    version = cursor.byte("version")
+    if version & whole.WHOLE:
+        cursor.explain("version 2, a whole file; payload and profile")
+        return whole.Source(cursor, version, coders)
+    cursor.explain(f"version {version}")
+    if version == stream.VERSION:
+        return stream.Source(cursor, coders)
+    if version != 1:
+        raise UnsupportedError(
+            f"it has format version {version}, and this secousti reads versions 1 and 2: "
+            "update secousti"
+        )
+    return version1.Source(cursor, None)
+
+
+__all__ = ["Reader", "Tokens", "open_source"]

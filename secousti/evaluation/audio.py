@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,6 @@ from secousti.audio.io import WHOLE, read_piece
 from secousti.audio.opening import open_audio
 from secousti.errors import SecoustiError
 from secousti.manifest import Piece
-
-if TYPE_CHECKING:
-    from secousti.evaluation.datasets import Utterance
 
 Samples = NDArray[np.float32]
 
@@ -74,12 +70,3 @@ def read_audio(path: Path, piece: Piece = WHOLE) -> Audio:
     if not len(samples):
         raise SecoustiError(f"the recording {path} holds no samples")
     return Audio(samples.mean(axis=1), rate)
-
-
-def read_utterance(utterance: Utterance) -> Audio:
-    """The recording, or the piece of one, that an utterance names.
-
-    Raises:
-        SecoustiError: as ``read_audio``.
-    """
-    return read_audio(utterance.path, utterance.piece)

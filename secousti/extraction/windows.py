@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +16,8 @@ from secousti.audio.resample import SincResampler
 from secousti.errors import SecoustiError
 from secousti.extraction.items import Fault, Item
 from secousti.extraction.storage import Unreachable
-from secousti.paths import readable
+
+_BROKEN_CONTAINER = (tarfile.TarError, OSError, EOFError, zlib.error)
 
 
 @dataclass
@@ -67,7 +70,7 @@ def _guarded(items: Iterator[Item], container: str) -> Iterator[Item | Fault]:
         yield from items
     except Unreachable:
         raise
-    except Exception as error:  # of a container, whatever is wrong with it
+    except _BROKEN_CONTAINER as error:
         yield Fault(container, f"the file breaks off here: {type(error).__name__}: {error}")
 
 
@@ -87,11 +90,8 @@ def _load(
                 return Loaded(item, resamplers[rate](wav), len(wav) / rate)
         except Unreachable:
             raise
-        except Exception as error:  # whatever loading raises, MemoryError too, is this item's
-            reason = str(error)
-            if not isinstance(error, SecoustiError):
-                reason = f"{type(error).__name__}: {reason}"
-            return Fault(item.id, readable(reason))
+        except (SecoustiError, OSError) as error:
+            return Fault(item.id, str(error))
 
     yield from _map_ahead(load, items, loaders)
 

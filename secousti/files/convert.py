@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +59,10 @@ def convert(
 
 
 def _convert(job: Job, speech: Speech, codes: NDArray[np.int8], sample_rate: int | None) -> Result:
-    header = replace(speech.header, paralinguistic=len(codes))
+    header = speech.header
     events = _in_voice(speech.events, codes)
     if job.target.endswith(SCT):
-        end, bits = write_tokens(job.target, header, events, speech.live)
+        end, bits = write_tokens(job.target, header, events, speech.live, speech.codec.coder)
         return Result(job, end.num_samples / header.sample_rate, end.frames, bits)
     rate = sample_rate or header.sample_rate
     samples = write_audio(job.target, speak(speech.codec, events, header, rate), rate)

@@ -90,13 +90,13 @@ def _decode(
         rate = sample_rate or speech.codec.sample_rate
         heard_live = speech.live and job.target == PIPE
         portions = speak(speech.codec, speech.events, speech.header, rate, mode, heard_live)
-        notes: list[str] = []
+        notes = [speech.note] if speech.note else []
         if partial:
             portions = _forgiving(portions, notes)
         samples = write_audio(job.target, portions, rate, raw)
         assert speech.reader is not None
         frames, bits = speech.reader.frames or 0, speech.reader.bits
-    return Result(job, samples / rate, frames, bits, note=notes[0] if notes else None)
+    return Result(job, samples / rate, frames, bits, note="; ".join(notes) or None)
 
 
 def _forgiving(
@@ -128,7 +128,7 @@ def _decode_stretch(
         first = max(0, int((start - BEFORE) * header.frame_rate))
         last = None if end is None else math.ceil((end + AFTER) * header.frame_rate)
         file.seek(0)
-        events = _moved(read_range(file, first, last, job.source), first, header)
+        events = _moved(read_range(file, first, last, job.source, shelf.coders), first, header)
         audio = np.concatenate(list(speak(codec, events, header, rate, mode)))
     offset = first / header.frame_rate
     stop = None if end is None else round((end - offset) * rate)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from secousti.audio.io import AUDIO_SUFFIXES
 from secousti.audio.raw import RAW_SUFFIXES, RawFormat
 from secousti.container import Reader
-from secousti.container.encoded import check_codec
+from secousti.container.encoded import check_codec, codec_header, reads_voices
 from secousti.container.info import SCT
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
@@ -26,7 +26,7 @@ def encode(
     model: str = DEFAULT_MODEL,
     device: str = "cpu",
     force: bool = False,
-    payload: str = "packed",
+    entropy: str | None = None,
     latency: float = LATENCY,
     refresh: float | None = None,
     raw: str | None = None,
@@ -38,7 +38,8 @@ def encode(
     that did not change since are left as they are.
 
     Args:
-        payload: ``packed`` or ``entropy``.
+        entropy: ``learned``, ``adaptive`` or ``packed``; by default learned if the model has a
+            learned coder, else packed.
         latency: seconds of sound in a record of a live stream.
         refresh: send the voice of a live stream again every so many seconds.
         raw: the inputs have no header; they are ``FORMAT:RATE[:CHANNELS]``, as ``s16le:16000``.
@@ -52,28 +53,33 @@ def encode(
     layout = None if raw is None else RawFormat.parse(raw)
 
     def finished(job: Job) -> bool:
-        return layout is None and is_made_by(job, shelf, payload)
+        return layout is None and is_made_by(job, shelf, entropy)
 
     suffixes = RAW_SUFFIXES if layout else AUDIO_SUFFIXES
     jobs = plan(inputs, output, suffixes, SCT, force, finished=finished)
     shelf.default()  # a wrong model is one error, not one for every file
 
     def work(job: Job) -> Result:
-        with open_speech(job.source, shelf, payload, latency, refresh, layout) as speech:
-            end, bits = write_tokens(job.target, speech.header, speech.events, speech.live)
+        with open_speech(job.source, shelf, entropy, latency, refresh, layout) as speech:
+            end, bits = write_tokens(
+                job.target, speech.header, speech.events, speech.live, speech.codec.coder
+            )
         return Result(job, end.num_samples / speech.codec.sample_rate, end.frames, bits)
 
     return run(jobs, work, track)
 
 
-def is_made_by(job: Job, shelf: Shelf, payload: str) -> bool:
+def is_made_by(job: Job, shelf: Shelf, entropy: str | None) -> bool:
     """Whether the target of a job holds what the job would make, of a recording as it is now."""
     if os.stat(job.source).st_mtime_ns > os.stat(job.target).st_mtime_ns:
         return False
     try:
         with open(job.target, "rb") as file:
             header = Reader(file, job.target).header
-        check_codec(header, shelf.default(), job.target)
+        codec = shelf.default()
+        check_codec(header, codec, job.target)
     except (SecoustiError, OSError):
         return False
-    return header.payload == payload
+    wanted = codec_header(codec, payload=entropy)
+    forms = (header.payload, header.voice_form) == (wanted.payload, wanted.voice_form)
+    return bool(header.token_hash) and reads_voices(header, codec) and forms

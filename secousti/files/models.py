@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from secousti.base import Codec
-from secousti.container.encoded import check_codec
+from secousti.container.coders import Coder
+from secousti.container.encoded import check_codec, codec_coders
 from secousti.container.errors import ContainerError
 from secousti.container.header import Header
 from secousti.errors import SecoustiError
-from secousti.hub.catalog import models
+from secousti.hub.catalog import coders_at_hand, readers
 from secousti.hub.resolve import DEFAULT_MODEL, load_codec
 
 
@@ -44,7 +47,7 @@ class Shelf:
         return self._get(self._model or DEFAULT_MODEL)
 
     def codec(self, header: Header, name: str) -> Codec:
-        """The codec of the file ``name``, checked against its weight hash.
+        """The codec of the file ``name``, checked against its token hash.
 
         Raises:
             SecoustiError: it cannot be found, or is not the one that made the file.
@@ -52,6 +55,11 @@ class Shelf:
         codec = self._get(self._model or _at_hand(header, name))
         check_codec(header, codec, name)
         return codec
+
+    def coders(self, header: Header) -> Sequence[Coder]:
+        """The learned coders for a file: its codec's own, then those of other models at hand."""
+        own = codec_coders(self.codec(header, "the file"))(header)
+        return [*own, *(coder.without_voice() for coder in coders_at_hand(header))]
 
     def _get(self, name: str) -> Codec:
         if name not in self._codecs:
@@ -65,10 +73,15 @@ def _at_hand(header: Header, name: str) -> str:
     Raises:
         ContainerError: it is not here.
     """
-    found = [entry.name for entry in models() if entry.name.split("/")[-1] == header.model]
+    found = readers(header)
     if not found:
+        made = (
+            f"holds tokens of a codec (token hash {header.token_hash})"
+            if header.token_hash
+            else f"was made by the model {header.model!r}"
+        )
         raise ContainerError(
-            f"{name} was made by the model {header.model!r}, which is neither bundled nor cached: "
+            f"{name} {made} that is neither bundled nor cached: "
             "give its folder or its address on the Hub (org/name) with --model"
         )
-    return found[0]
+    return found[0].name

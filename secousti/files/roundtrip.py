@@ -25,7 +25,7 @@ def roundtrip(
     model: str = DEFAULT_MODEL,
     device: str = "cpu",
     force: bool = False,
-    payload: str = "packed",
+    entropy: str | None = None,
     sample_rate: int | None = None,
     latency: float = LATENCY,
     mode: str = ALL,
@@ -34,7 +34,7 @@ def roundtrip(
     """Encode and decode, to hear the codec and to see what it takes.
 
     Args:
-        payload: ``packed`` or ``entropy``.
+        entropy: as for ``encode``.
         sample_rate: Hz of the result, the codec's own if not given.
         latency: seconds of sound in a record of a live stream.
         mode: one of ``Codec.modes``.
@@ -49,8 +49,8 @@ def roundtrip(
     rate = sample_rate or shelf.default().sample_rate
 
     def work(job: Job) -> Result:
-        with open_speech(job.source, shelf, payload, latency) as speech:
-            writer = Writer(_Nowhere(), speech.header)
+        with open_speech(job.source, shelf, entropy, latency) as speech:
+            writer = Writer(_Nowhere(), speech.header, coder=speech.codec.coder)
             events = _counted(speech.events, writer, speech.live)
             heard_live = speech.live and job.target == PIPE
             portions = speak(speech.codec, events, speech.header, rate, mode, heard_live)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from secousti.atomic import replacing
 from secousti.audio.raw import RawFormat
 from secousti.audio.writing import AudioWriter
-from secousti.container import Accounting, End, Event, Header, Writer
+from secousti.container import Accounting, Coder, End, Event, Header, Writer
 from secousti.files.wav import WavWriter
 from secousti.paths import PIPE, is_stream
 
@@ -38,12 +38,16 @@ def open_output(target: str) -> Iterator[BinaryIO]:
 
 
 def write_tokens(
-    target: str, header: Header, events: Iterable[Event], live: bool = False
+    target: str,
+    header: Header,
+    events: Iterable[Event],
+    live: bool = False,
+    coder: Coder | None = None,
 ) -> tuple[End, Accounting]:
     """Write a ``.sct`` file or stream; ``live`` passes every event on at once."""
     end = End(0, 0, 0)
     with open_output(target) as file:
-        writer = Writer(file, header)
+        writer = Writer(file, header, coder=coder)
         for event in events:
             writer.put(event)
             if live:

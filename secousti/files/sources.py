@@ -16,8 +16,8 @@ from secousti.audio.opening import Rewound, open_audio
 from secousti.audio.raw import RawFormat, RawReader
 from secousti.audio.reader import AudioReader
 from secousti.base import Codec
-from secousti.container import MAGIC, Event, Header, Reader
-from secousti.container.encoded import codec_header, encoded_events
+from secousti.container import MAGIC, Event, Header, Reader, Voice
+from secousti.container.encoded import codec_header, encoded_events, reads_voices
 from secousti.container.info import SCT
 from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
@@ -33,7 +33,7 @@ class Speech:
     """A recording as the events of a ``.sct`` stream, with the header they go with.
 
     ``live``: they come through a pipe and want to be passed on at once. ``reader``: what reads
-    them, if they were tokens already.
+    them, if they were tokens already. ``note``: what the user should know of them.
     """
 
     codec: Codec
@@ -41,6 +41,7 @@ class Speech:
     events: Iterator[Event]
     live: bool = False
     reader: Reader | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _begun(file: Any, name: str, live: bool, path: str | None = None) -> Opened:
 def open_speech(
     source: str,
     shelf: Shelf,
-    payload: str = "packed",
+    entropy: str | None = None,
     latency: float = LATENCY,
     refresh: float | None = None,
     raw: RawFormat | None = None,
@@ -105,15 +106,17 @@ def open_speech(
         if opened.live and not opened.begun:
             raise SecoustiError(f"{opened.name} is empty")
         if raw is None and opened.begun == MAGIC:
-            yield read_tokens(Reader(opened.file, opened.name), shelf, opened.live)
+            yield read_tokens(
+                Reader(opened.file, opened.name, coders=shelf.coders), shelf, opened.live
+            )
             return
         with _reader(opened, raw) as audio:
             codec = shelf.default()
             if opened.live and audio.arrives:
-                yield _live(audio, codec, payload, latency, refresh)
+                yield _live(audio, codec, entropy, latency, refresh)
                 audio.drain()
             else:
-                yield _whole(audio, codec, payload)
+                yield _whole(audio, codec, entropy)
 
 
 def _reader(opened: Opened, raw: RawFormat | None) -> AudioReader:
@@ -123,18 +126,18 @@ def _reader(opened: Opened, raw: RawFormat | None) -> AudioReader:
 
 
 def _live(
-    audio: AudioReader, codec: Codec, payload: str, latency: float, refresh: float | None
+    audio: AudioReader, codec: Codec, entropy: str | None, latency: float, refresh: float | None
 ) -> Speech:
-    header = codec_header(codec, payload=payload, source_sample_rate=audio.sample_rate)
+    header = codec_header(codec, payload=entropy, source_sample_rate=audio.sample_rate)
     return Speech(codec, header, listen(codec, audio, latency, refresh), live=True)
 
 
-def _whole(audio: AudioReader, codec: Codec, payload: str) -> Speech:
+def _whole(audio: AudioReader, codec: Codec, entropy: str | None) -> Speech:
     wav = check_audio(torch.from_numpy(audio.read_all().mean(axis=1)), audio.name)
     encoded = codec.encode(wav, sample_rate=audio.sample_rate)
     header = codec_header(
         codec,
-        payload=payload,
+        payload=entropy,
         source_sample_rate=audio.sample_rate,
         num_samples=int(encoded.num_samples[0]),
     )
@@ -149,14 +152,28 @@ def open_tokens(source: str, shelf: Shelf, max_seconds: float = MAX_SECONDS) -> 
         SecoustiError: not a ``.sct`` file, or its model is not at hand.
     """
     with open_input(source) as opened:
-        reader = Reader(opened.file, opened.name, max_seconds=max_seconds)
+        reader = Reader(opened.file, opened.name, max_seconds=max_seconds, coders=shelf.coders)
         yield read_tokens(reader, shelf, opened.live)
 
 
 def read_tokens(reader: Reader, shelf: Shelf, live: bool) -> Speech:
     """What ``reader`` reads, with the codec that it is for."""
-    codec = shelf.codec(reader.header, reader.name)
-    return Speech(codec, reader.header, iter(reader), live, reader)
+    told = reader.header
+    codec = shelf.codec(told, reader.name)
+    header = codec_header(
+        codec,
+        source_sample_rate=told.source_sample_rate,
+        num_samples=told.num_samples,
+        extra=told.extra,
+    )
+    if reads_voices(told, codec):
+        return Speech(codec, header, iter(reader), live, reader)
+    note = (
+        f"{reader.name}: its voice was made by another voice encoder (voice hash "
+        f"{told.voice_hash}) than that of {codec.model_id!r}, which speaks in an average voice"
+    )
+    tokens = (event for event in reader if not isinstance(event, Voice))
+    return Speech(codec, header, tokens, live, reader, note)
 
 
 def has_contents(path: str) -> bool:

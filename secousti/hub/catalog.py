@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,17 @@ from typing import Any
 import torch
 
 from secousti.config import from_dict
+from secousti.container.header import Header, same_hash
+from secousti.entropy import LearnedCoder
 from secousti.errors import SecoustiError
-from secousti.hub.resolve import bundled_folder, bundled_models, codec_class, read_config
+from secousti.hub.identity import load_coder_of
+from secousti.hub.resolve import (
+    bundled_folder,
+    bundled_models,
+    codec_class,
+    load_codec,
+    read_config,
+)
 from secousti.hub.shared import weight_files
 
 
@@ -46,6 +57,17 @@ class ModelEntry:
             return 0  # it names a vocoder of another version
         return sum(path.stat().st_size for path in files if path.is_file())
 
+    @functools.cached_property
+    def token_hash(self) -> str:
+        """Of its codec, as config.json says or else its weights; empty if it cannot be loaded."""
+        told = read_config(self.folder).get("token_hash")
+        if isinstance(told, str):
+            return told
+        try:
+            return load_codec(self.folder).token_hash
+        except SecoustiError:
+            return ""
+
     def facts(self) -> Facts | None:
         """``None`` for a model that this version does not know how to build."""
         kind = codec_class(self.kind)
@@ -67,6 +89,20 @@ def models() -> list[ModelEntry]:
     found = [_entry(name, "bundled", bundled_folder(name)) for name in bundled_models()]
     found += [_entry(name, "Hub cache", folder) for name, folder in _cached()]
     return [entry for entry in found if entry is not None]
+
+
+def readers(header: Header) -> list[ModelEntry]:
+    """The models at hand that read the tokens of a file, by its token hash; of version 1, which
+    has none, those of the name it gives."""
+    if header.token_hash:
+        return [entry for entry in models() if same_hash(entry.token_hash, header.token_hash)]
+    return [entry for entry in models() if entry.name.split("/")[-1] == header.model]
+
+
+def coders_at_hand(header: Header) -> Sequence[LearnedCoder]:
+    """The learned coders of all models at hand that read the tokens of a file."""
+    found = [load_coder_of(entry.folder) for entry in readers(header)]
+    return [coder for coder in found if coder is not None]
 
 
 def _entry(name: str, where: str, folder: Path) -> ModelEntry | None:

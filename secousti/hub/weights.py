@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from secousti.ambient import float32_default
 from secousti.config import from_dict, to_dict
+from secousti.entropy import CODER_NAME
 from secousti.errors import SecoustiError
 from secousti.hub.absent import leave_out
+from secousti.hub.identity import Identified, identity, load_coder_of
 from secousti.hub.resolve import FORMAT, Parts, class_name, read_config, resolve
 from secousti.hub.shared import weight_files
 from secousti.pretrained import (
@@ -31,7 +33,7 @@ from secousti.pretrained import (
 M = TypeVar("M", bound="HubMixin")
 
 
-class HubMixin:
+class HubMixin(Identified):
     """``from_pretrained``, ``save_pretrained`` and ``push_to_hub`` for a codec.
 
     The class names its ``kind`` (what config.json calls it), its ``config_class``, and for each
@@ -81,6 +83,7 @@ class HubMixin:
         with torch.inference_mode(False), float32_default():  # whatever the caller's
             model = _load(cls, config, tuple(weight_files(folder, document)), parts)
         model.model_id = document.get("model_id", Path(str(name)).name)
+        model.coder = load_coder_of(folder)
         model.prepare()
         return model.eval().to(device)  # type: ignore[attr-defined]
 
@@ -114,10 +117,14 @@ class HubMixin:
             "codec": self.kind,
             "format": FORMAT,
             "model_id": folder.name if self.model_id == "unnamed" else self.model_id,
+            "token_hash": identity(self.token_modules(), self.token_config(), dtype),
             "config": to_dict(self.current_config()),
         }
         tensors = {name: _stored(t, dtype) for name, t in self._module().state_dict().items()}
-        return save_folder(folder, document, tensors)
+        save_folder(folder, document, tensors)
+        if self.coder is not None:
+            self.coder.save(folder / CODER_NAME)
+        return folder
 
     def push_to_hub(
         self, repo_id: str, *, private: bool = False, revision: str | None = None
@@ -146,6 +153,9 @@ class HubMixin:
         if self.parts == "all":
             return hash_of(self._module())
         return _digest(stored_tensors(self._files))
+
+    def _complete(self: M) -> M:
+        return self if self.parts == "all" else _load(type(self), self.config, self._files, "all")
 
     @functools.cached_property
     def whole(self: M) -> M:

@@ -38,7 +38,8 @@ class StreamingCodec(SecoustiCodec):
         if not codec.config.seanet.causal or not codec.config.transformer.causal:
             raise SecoustiError("a codec that is not causal cannot stream")
         nn.Module.__init__(self)
-        codec.weight_hash  # noqa: B018  computed while every weight is there, and kept
+        # computed while every weight is there, and kept
+        codec.weight_hash, codec.token_hash, codec.voice_hash  # noqa: B018
         self.__dict__.update(vars(codec))
         self.precision = precision
         self._placement = codec.device, codec.dtype

@@ -25,7 +25,8 @@ class Recorder:
 
     def __init__(self, codec: Codec, source_rate: int | None, output_rate: int | None) -> None:
         self._file = io.BytesIO()
-        self._writer = Writer(self._file, codec_header(codec, source_sample_rate=source_rate))
+        header = codec_header(codec, source_sample_rate=source_rate)
+        self._writer = Writer(self._file, header, coder=codec.coder)
         self._output_rate = output_rate
         self._pcm = bytearray()
 

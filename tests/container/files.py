@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +15,30 @@ FRAME = 1024
 
 def make_header(**changes: object) -> Header:
     fields = {
-        "model": "mini-21hz",
-        "weights": "0123456789abcdef",
+        "token_hash": "0123456789abcdef",
+        "voice_hash": "fedcba9876543210",
         "sample_rate": 22050,
         "frame_size": FRAME,
         "codebook_size": 6561,
         "levels": (3,) * 8,
         "paralinguistic": 64,
     }
-    return Header(**{**fields, **changes})
+    header = Header(**{**fields, **changes})  # type: ignore[arg-type]
+    return header if header.paralinguistic else replace(header, voice_hash="")
 
 
-def make_file(codes: NDArray, header: Header, run_frames: int = 50, refresh: int = 0) -> bytes:
-    """A whole file: a voice first and, with ``refresh``, after every so many frames."""
+def make_file(
+    codes: NDArray, header: Header, run_frames: int = 50, refresh: int = 0, live: bool = False
+) -> bytes:
+    """A whole file: a voice first and, with ``refresh``, after every so many frames.
+
+    ``live``: a stream even if it is short.
+    """
     file = io.BytesIO()
     writer = Writer(file, header, run_frames)
     codes = np.atleast_2d(codes)
+    if live:
+        writer.flush()
     step = refresh or max(codes.shape[1], 1)
     for start in range(0, max(codes.shape[1], 1), step):
         if header.paralinguistic:

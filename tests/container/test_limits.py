@@ -20,9 +20,9 @@ import pytest
 from secousti import SecoustiCodec, load_codec
 from secousti.container import ContainerError, Reader, Tokens, read_range
 from secousti.container.events import PORTION
-from secousti.container.records import frame_record
 from secousti.container.varint import encode_varint
 from tests.container.files import make_header
+from tests.container.test_damage import record
 from tests.toy import toy_codec
 
 MEMORY = 6 << 30  # bytes of address space; PyTorch's libraries alone map half of it
@@ -63,7 +63,7 @@ def craft(codec: SecoustiCodec, records: list[tuple[bytes, bytes]], **changes: o
     body = text.encode()
     head = b"\x89SCT\x01" + len(body).to_bytes(2, "little") + body
     head += zlib.crc32(head).to_bytes(4, "little")
-    return head + b"".join(frame_record(kind, body) for kind, body in records)
+    return head + b"".join(record(kind, body) for kind, body in records)
 
 
 def numbers(*values: int) -> bytes:

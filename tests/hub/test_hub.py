@@ -152,3 +152,16 @@ def test_push_uploads_weights_configuration_and_card(monkeypatch: pytest.MonkeyP
     assert uploaded["files"] == ["README.md", "config.json", "model.safetensors"]
     assert uploaded["revision"] == "dev"
     assert codec.weight_hash in uploaded["card"]
+
+
+def test_config_says_the_token_hash_of_what_is_stored(tmp_path: Path) -> None:
+    """Half precision changes the weights, and with them what makes tokens."""
+    codec = toy_codec()
+    for dtype in (None, torch.float16):
+        folder = codec.save_pretrained(tmp_path / str(dtype), dtype)
+        told = json.loads((folder / "config.json").read_text())["token_hash"]
+        for parts in ("all", "encoder", "decoder"):
+            loaded = SecoustiCodec.from_pretrained(folder, parts=parts)
+            assert loaded.token_hash == told
+            assert loaded.voice_hash == SecoustiCodec.from_pretrained(folder).voice_hash
+    assert codec.token_hash != told

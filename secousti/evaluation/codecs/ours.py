@@ -82,15 +82,21 @@ class Secousti(Codec):
 
     def _through_file(self, encoded: Any, encode_seconds: float = 0.0) -> Coded:
         """Decode what a ``.sct`` file of ``encoded`` holds, and count that file's bits."""
-        from secousti.container.encoded import codec_header, read_encoded, write_encoded
+        from secousti.container.encoded import (
+            codec_coders,
+            codec_header,
+            read_encoded,
+            write_encoded,
+        )
 
         codec = self._codec
         file = BytesIO()
-        write_encoded(file, encoded, codec_header(codec))
-        tokens, side = encoded.bits.tokens, encoded.bits.side_information
-        bits = Bits(tokens, side, container=8 * file.tell() - tokens - side)
+        found = write_encoded(file, encoded, codec_header(codec), coder=codec.coder)
+        tokens = min(float(found.tokens), encoded.bits.tokens)  # what rounds them up is container
+        container = found.total - tokens - found.side_information
+        bits = Bits(tokens, found.side_information, container=container)
         file.seek(0)
-        received, _ = read_encoded(file)
+        received, _ = read_encoded(file, coders=codec_coders(codec))
         sent = received.to(self.device)
         decoded, decode_seconds = timed(lambda: codec.decode(sent, mode=self.mode))
         wave = Audio(decoded[0, 0].float().cpu().numpy(), codec.sample_rate)

@@ -15,7 +15,6 @@ from torch import Tensor
 from secousti.audio.io import check_audio
 from secousti.errors import SecoustiError, require
 from secousti.extraction.inputs.base import Source, fingerprint_of_files
-from secousti.extraction.inputs.others import joined
 from secousti.extraction.items import Item, Task
 from secousti.extraction.storage import matching, open_binary, size_of
 
@@ -71,7 +70,12 @@ class Shar(Source):
 
 
 def _item(cut: Any) -> Item:
-    known = joined([segment.to_dict() for segment in cut.supervisions])
+    known: dict[str, str] = {}
+    for segment in cut.supervisions[:1]:
+        phonemes = (segment.custom or {}).get("phonemes")
+        values = (segment.text, phonemes, segment.speaker, segment.language)
+        names = ("text", "phonemes", "speaker", "language")
+        known = {n: str(v) for n, v in zip(names, values, strict=True) if v}
 
     def load() -> tuple[Tensor, int]:
         try:

@@ -1,0 +1,1 @@
+"""Training of the learned entropy coder: ``python -m train.entropy``."""
