@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pyworld
 
-from secousti.evaluation.audio import fit, read_audio
+from secousti.evaluation.audio import fit, read_utterance
 from secousti.evaluation.codecs import make_codec
 from secousti.evaluation.datasets import load_dataset
 from secousti.evaluation.metrics.pitch import HIGHEST, HOP, LOWEST, RATE, pitch_track
@@ -52,7 +52,7 @@ def changed(limit: int) -> list[dict[str, np.ndarray]]:
     rng = np.random.default_rng(0)
     rows = []
     for utterance in load_dataset(replace(data, limit=limit)):
-        audio = read_audio(utterance.path)
+        audio = read_utterance(utterance)
         clean = audio.at(RATE)
         noise = 0.1 * clean.std() * rng.standard_normal(len(clean))
         row = {"clean": clean, "noise at 20 dB": (clean + noise).astype(np.float32)}

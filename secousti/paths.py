@@ -50,11 +50,15 @@ def walk_files(root: str | Path, say: Callable[[str], None] = note) -> Iterator[
     """
     top = os.path.realpath(root)
     linked: set[str] = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
+
+    def unread(error: OSError) -> None:
+        say(f"{readable(str(error.filename))} cannot be read: {error.strerror}")
+
+    for folder, subfolders, names in os.walk(root, onerror=unread, followlinks=True):
         subfolders[:] = [
             name
             for name in sorted(subfolders)
-            if not name.startswith(".") and _is_to_be_entered(folder, name, top, linked, say)
+            if not name.startswith(".") and is_to_be_entered(folder, name, top, linked, say)
         ]
         for name in sorted(names):
             path = Path(folder) / name
@@ -62,9 +66,13 @@ def walk_files(root: str | Path, say: Callable[[str], None] = note) -> Iterator[
                 yield path
 
 
-def _is_to_be_entered(
-    folder: str, name: str, top: str, linked: set[str], say: Callable[[str], None]
+def is_to_be_entered(
+    folder: str, name: str, top: str, linked: set[str], say: Callable[[str], None] = note
 ) -> bool:
+    """Whether a walk through ``top`` goes into a folder; ``linked`` keeps what was linked so far.
+
+    Folders do, and links to folders outside of ``top``, each once; ``say`` hears of others.
+    """
     path = os.path.join(folder, name)
     real = os.path.realpath(path)
     if real in linked:

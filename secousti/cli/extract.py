@@ -16,7 +16,8 @@ def extract(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A folder, .jsonl manifest, lhotse Shar, WebDataset or Parquet; path or URL.",
+            help="A folder or file of sound, .jsonl manifest, table, wav.scp, lhotse cuts or Shar, "
+            "WebDataset or Parquet; path or URL.",
         ),
     ],
     output: Annotated[
@@ -30,7 +31,18 @@ def extract(
         Literal["parquet", "webdataset", "shar"], typer.Option(help="How shards are stored.")
     ] = "parquet",
     input_format: Annotated[
-        Literal["auto", "folder", "manifest", "shar", "webdataset", "parquet"],
+        Literal[
+            "auto",
+            "folder",
+            "manifest",
+            "shar",
+            "webdataset",
+            "parquet",
+            "cuts",
+            "kaldi",
+            "table",
+            "file",
+        ],
         typer.Option(help="What INPUT is, if its name does not say."),
     ] = "auto",
     device: Device = "cpu",

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from secousti.audio.io import WHOLE, read_piece
 from secousti.audio.opening import open_audio
 from secousti.errors import SecoustiError
 from secousti.manifest import Piece
+
+if TYPE_CHECKING:
+    from secousti.evaluation.datasets import Utterance
 
 Samples = NDArray[np.float32]
 
@@ -70,3 +74,12 @@ def read_audio(path: Path, piece: Piece = WHOLE) -> Audio:
     if not len(samples):
         raise SecoustiError(f"the recording {path} holds no samples")
     return Audio(samples.mean(axis=1), rate)
+
+
+def read_utterance(utterance: Utterance) -> Audio:
+    """The recording, or the piece of one, that an utterance names.
+
+    Raises:
+        SecoustiError: as ``read_audio``.
+    """
+    return read_audio(utterance.path, utterance.piece)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections import defaultdict
@@ -11,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from secousti.errors import SecoustiError
+from secousti.audio.io import AUDIO_SUFFIXES, WHOLE
+from secousti.errors import SecoustiError, note
+from secousti.manifest import Entry, Piece, read_manifest
+from secousti.paths import readable, walk_files
 
 Kind = Literal["auto", "folder", "manifest", "libritts", "aishell3"]
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Utterance:
     emotion: str | None = None
     phones: tuple[tuple[float, float, str], ...] = ()
     corpus: str = ""
+    piece: Piece = WHOLE
 
 
 @dataclass(frozen=True)
@@ -124,50 +126,52 @@ def _guess(path: Path) -> Kind:
 
 def _folder(path: Path, config: DataConfig) -> Iterator[Utterance]:
     """Any tree of recordings; a recording's folder is its speaker, ``x.txt`` its text."""
-    for audio in path.rglob("*"):
-        if audio.suffix.lower() in SUFFIXES:
-            name = str(audio.relative_to(path).with_suffix(""))
-            speaker = audio.parent.name if audio.parent != path else name
+    for audio in walk_files(path):
+        if audio.suffix.lower() in AUDIO_SUFFIXES:
+            name = readable(str(audio.relative_to(path).with_suffix("")))
+            speaker = readable(audio.parent.name) if audio.parent != path else name
             text = _text(audio.with_suffix(".txt"))
             yield Utterance(name, audio, speaker, config.language, text)
 
 
 def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    """A transcript; ``None`` without one, or with one that cannot be read, which a note tells."""
+    try:
+        return path.read_text(encoding="utf-8-sig").strip() if path.is_file() else None
+    except (OSError, UnicodeDecodeError) as error:
+        note(f"{readable(str(path))} is not read: {error}")
+        return None
 
 
 def _manifest(path: Path, config: DataConfig) -> Iterator[Utterance]:
-    """JSON Lines with ``audio`` and, where known, speaker, language, text, emotion, phones."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise SecoustiError(f"{path} is no manifest: name one, or a folder of audio") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            audio = str(row["audio"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise SecoustiError(
-                f"{path}, line {number}: expected a JSON object with 'audio' ({error})"
-            ) from error
-        if all(row.get(key) == value for key, value in config.keep.items()):
-            yield _from_row(path, row, audio, config)
+    """JSON Lines with ``audio`` and, where known, speaker, language, text, emotion, phones.
+
+    Bad lines are named by notes and left out; a file without a good line is an error.
+    """
+    good = 0
+    for entry in read_manifest(path, on_fault=lambda n, why: note(f"{path}, line {n}: {why}")):
+        good += 1
+        if all(entry.fields.get(key) == value for key, value in config.keep.items()):
+            yield _from_entry(entry, config)
+    if not good:
+        raise SecoustiError(f"{path} is no manifest: name one, or a folder of audio")
 
 
-def _from_row(path: Path, row: dict[str, Any], audio: str, config: DataConfig) -> Utterance:
+def _from_entry(entry: Entry, config: DataConfig) -> Utterance:
+    row = entry.fields
     phones = row.get("phones")
     intervals = tuple(map(tuple, phones)) if isinstance(phones, list) else ()
+    text = row.get("text")
     return Utterance(
-        id=str(row.get("id") or os.path.splitext(audio)[0]),
-        path=path.parent / audio,
-        speaker=str(row.get("speaker") or audio),
+        id=entry.id,
+        path=Path(entry.location),
+        speaker=str(row.get("speaker") or entry.audio),
         language=str(row.get("language") or config.language),
-        text=row.get("text"),
+        text=text if isinstance(text, str) else None,
         emotion=row.get("emotion"),
         phones=intervals,
         corpus=str(row.get("corpus") or ""),
+        piece=entry.piece,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secousti.errors import SecoustiError
-from secousti.evaluation.audio import Audio, read_audio
+from secousti.evaluation.audio import Audio, read_utterance
 from secousti.evaluation.cache import Cache
 from secousti.evaluation.codecs import Codec
 from secousti.evaluation.codecs.ours import Secousti
@@ -119,7 +119,7 @@ def _read(utterances: list[Utterance]) -> tuple[list[Recording], dict[str, str]]
     unread: dict[str, str] = {}
     for utterance in utterances:
         try:
-            found.append((utterance, read_audio(utterance.path)))
+            found.append((utterance, read_utterance(utterance)))
         except SecoustiError as reason:
             unread[utterance.id] = str(reason)
     if not found:

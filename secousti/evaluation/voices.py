@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secousti.errors import SecoustiError
-from secousti.evaluation.audio import Audio, read_audio
+from secousti.evaluation.audio import Audio, read_utterance
 from secousti.evaluation.cache import write_atomically
 from secousti.evaluation.codecs import Codec
 from secousti.evaluation.datasets import Utterance, load_dataset
@@ -90,10 +90,10 @@ def choose_voices(utterances: list[Utterance], count: int) -> tuple[Utterance, l
 def _one_codec(
     suite: Suite, codec: Codec, source: Utterance, chosen: list[Utterance], out: Path
 ) -> list[Path]:
-    spoken = read_audio(source.path)
+    spoken = read_utterance(source)
     voices = []
     for utterance in chosen:
-        own = read_audio(utterance.path)
+        own = read_utterance(utterance)
         converted: Any = codec.convert(spoken, own)  # type: ignore[attr-defined]
         voices.append(Voice(utterance, own, converted.audio))
     picture = draw_voices(voices, out / f"voices-{codec.name}.png")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from secousti.errors import SecoustiError
-from secousti.evaluation.audio import Audio, read_audio
+from secousti.evaluation.audio import Audio, read_audio, read_utterance
 from secousti.evaluation.cache import Cache, fingerprint, write_atomically, write_json
 from secousti.evaluation.codecs import CODECS, Bits, Codec, Coded, codec_class, make_codec
 from secousti.evaluation.datasets import Utterance
@@ -22,6 +22,7 @@ from secousti.evaluation.metrics import (
     metric_class,
 )
 from secousti.evaluation.suite import parse_spec, typed_options
+from secousti.paths import readable
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,21 @@ class Worker:
         self.metrics = [build_metric(spec, self.cache, plan.device) for spec in plan.metrics]
 
     def run(self, work: Work) -> list[Record]:
-        """One record a codec. A codec that fails is a record with its error."""
-        source = read_audio(work.utterance.path)
-        voice = read_audio(work.voice.path) if work.voice else None
+        """One record a codec; with its error where it fails, or the recording is unreadable."""
+        try:
+            source = read_utterance(work.utterance)
+            voice = read_utterance(work.voice) if work.voice else None
+        except Exception as error:  # whatever reading raises is this recording's fault
+            return [self._unread(codec, work.utterance, error) for codec in self.codecs]
         return [self._record(codec, work.utterance, source, voice) for codec in self.codecs]
+
+    def _unread(self, codec: Codec, utterance: Utterance, error: Exception) -> Record:
+        reason = (
+            str(error) if isinstance(error, SecoustiError) else f"{type(error).__name__}: {error}"
+        )
+        record = Record(codec.name, utterance.id, utterance.speaker, utterance.language)
+        record.error = readable(reason)
+        return record
 
     def _record(
         self, codec: Codec, utterance: Utterance, source: Audio, voice: Audio | None

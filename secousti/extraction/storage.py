@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import IO, Any
 
 from secousti.errors import SecoustiError
+from secousti.paths import is_to_be_entered
 
 _TRIES = 4
 _MISSING = (FileNotFoundError, PermissionError, IsADirectoryError)
@@ -63,7 +65,23 @@ def find(location: str) -> Iterator[str]:
     """
     fs, root = filesystem(location)
     root = root.rstrip("/")
+    if os.path.isdir(root) and (not is_url(location) or location.startswith("file://")):
+        paths = _walk_disk(root, os.path.realpath(root), set())
+        yield from (path[len(root) + 1 :] for path in paths)
+        return
     yield from (path[len(root) + 1 :] for path in _walk(fs, root))
+
+
+def _walk_disk(folder: str, top: str, linked: set[str]) -> Iterator[str]:
+    """As ``_walk``, with the folders that are linked in."""
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if name.startswith("."):
+            continue
+        if not os.path.isdir(path):
+            yield path
+        elif is_to_be_entered(folder, name, top, linked):
+            yield from _walk_disk(path, top, linked)
 
 
 def _walk(fs: Any, folder: str) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,8 +14,7 @@ from secousti.audio.resample import SincResampler
 from secousti.errors import SecoustiError
 from secousti.extraction.items import Fault, Item
 from secousti.extraction.storage import Unreachable
-
-_BROKEN_CONTAINER = (tarfile.TarError, OSError, EOFError, zlib.error)
+from secousti.paths import readable
 
 
 @dataclass
@@ -70,7 +67,7 @@ def _guarded(items: Iterator[Item], container: str) -> Iterator[Item | Fault]:
         yield from items
     except Unreachable:
         raise
-    except _BROKEN_CONTAINER as error:
+    except Exception as error:  # of a container, whatever is wrong with it
         yield Fault(container, f"the file breaks off here: {type(error).__name__}: {error}")
 
 
@@ -90,8 +87,11 @@ def _load(
                 return Loaded(item, resamplers[rate](wav), len(wav) / rate)
         except Unreachable:
             raise
-        except (SecoustiError, OSError) as error:
-            return Fault(item.id, str(error))
+        except Exception as error:  # whatever loading raises, MemoryError too, is this item's
+            reason = str(error)
+            if not isinstance(error, SecoustiError):
+                reason = f"{type(error).__name__}: {reason}"
+            return Fault(item.id, readable(reason))
 
     yield from _map_ahead(load, items, loaders)
 

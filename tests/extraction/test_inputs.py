@@ -83,7 +83,11 @@ def test_bad_manifest_lines_are_faults(corpus: Path, settings: Settings, tmp_pat
     finally:
         manifest.unlink()
     assert summary.totals["items"] == 1
-    assert [fault["id"] for fault in summary.faults] == ["shard 0, line 1", "shard 0, line 2", "x"]
+    assert [fault["id"] for fault in summary.faults] == [
+        "broken.jsonl, line 1",
+        "broken.jsonl, line 2",
+        "x",
+    ]
 
 
 def webdataset(corpus: Path, folder: Path) -> dict[str, str]:
@@ -161,7 +165,7 @@ def test_parquet(corpus: Path, settings: Settings, model: str, tmp_path: Path, c
 
 
 def test_nothing_there(tmp_path: Path, settings: Settings) -> None:
-    with pytest.raises(SecoustiError, match="is no folder"):
+    with pytest.raises(SecoustiError, match="does not exist: the input may be a folder"):
         extract(tmp_path / "missing", tmp_path / "out", settings, processes=1)
     (tmp_path / "empty").mkdir()
     with pytest.raises(SecoustiError, match="holds no recordings"):

@@ -15,6 +15,7 @@ from torch import Tensor
 from secousti.audio.io import check_audio
 from secousti.errors import SecoustiError, require
 from secousti.extraction.inputs.base import Source, fingerprint_of_files
+from secousti.extraction.inputs.others import joined
 from secousti.extraction.items import Item, Task
 from secousti.extraction.storage import matching, open_binary, size_of
 
@@ -70,12 +71,7 @@ class Shar(Source):
 
 
 def _item(cut: Any) -> Item:
-    known: dict[str, str] = {}
-    for segment in cut.supervisions[:1]:
-        phonemes = (segment.custom or {}).get("phonemes")
-        values = (segment.text, phonemes, segment.speaker, segment.language)
-        names = ("text", "phonemes", "speaker", "language")
-        known = {n: str(v) for n, v in zip(names, values, strict=True) if v}
+    known = joined([segment.to_dict() for segment in cut.supervisions])
 
     def load() -> tuple[Tensor, int]:
         try:

@@ -1,12 +1,16 @@
-"""WebDataset: tar files in which the members of a sample share their name up to the first dot."""
+"""WebDataset: tar files in which the members of a sample share their name up to the first dot.
+
+Names with several dots (``utt.001.wav``) and several recordings under one key are told apart.
+"""
 
 from __future__ import annotations
 
-import json
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from secousti.audio.io import AUDIO_SUFFIXES, load_audio
 from secousti.errors import SecoustiError
@@ -14,7 +18,9 @@ from secousti.extraction.inputs.base import Source, fingerprint_of_files
 from secousti.extraction.inputs.listing import about
 from secousti.extraction.items import Item, Task, broken
 from secousti.extraction.storage import matching, open_binary, size_of
+from secousti.manifest import parse_line
 
+_MOST_HELD = 1 << 29  # bytes of one key
 _TEXT_SUFFIXES = ("txt", "text")
 
 
@@ -45,13 +51,14 @@ class WebDataset(Source):
     def items(self, task: Task) -> Iterator[Item]:
         with open_binary(task.location) as file, tarfile.open(fileobj=file, mode="r|*") as tar:
             for key, members in _samples(tar):
-                yield _item(key, members, task.location)
+                yield from _items(key, members, task.location)
 
 
 def _samples(tar: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:
     """(key, {suffix: content}) of consecutive members; what was read whole before a break."""
     key: str | None = None
     members: dict[str, bytes] = {}
+    held = 0
     for member in tar:
         file = tar.extractfile(member) if member.isfile() else None
         if file is None:
@@ -61,23 +68,65 @@ def _samples(tar: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:
         this = f"{folder}/{stem}" if folder else stem
         if key is not None and this != key:
             yield key, members
-            members = {}
+            members, held = {}, 0
         key = this
-        members[suffix.lower()] = file.read()
-    if key is not None:
+        members[suffix] = file.read()
+        held += member.size
+        if held > _MOST_HELD and _is_audio(suffix):  # very many recordings under one key
+            yield key, members
+            members, held = {}, 0
+    if key is not None and members:
         yield key, members
 
 
-def _item(key: str, members: dict[str, bytes], location: str) -> Item:
-    try:
-        entry = json.loads(members["json"]) if "json" in members else {}
+def _items(key: str, members: dict[str, bytes], location: str) -> Iterator[Item]:
+    """The recordings of a sample: one, or several that are told apart by what follows the key.
+
+    ``utt.1.wav`` has its text from ``utt.1.txt`` or ``utt.1.json``, else from those of ``utt``.
+    """
+    audio = [suffix for suffix in members if _is_audio(suffix)]
+    if not audio:
+        yield Item(
+            key, broken(f"{location}: {key} has no audio, only {', '.join(sorted(members))}")
+        )
+    shared = any("." not in suffix for suffix in members if not _is_audio(suffix))
+    stems = Counter(_stem(suffix) for suffix in audio)
+    for suffix in audio:
+        stem = _stem(suffix)
+        name = f"{key}.{stem}" if stem and (len(audio) > 1 or not shared) else key
+        if stems[stem] > 1:  # one recording in two formats
+            name = f"{key}.{suffix}"
+        where = f"{location}: {key}.{suffix}"
+        try:
+            known = about(_entry(members, stem))
+        except (ValueError, SecoustiError) as error:
+            yield Item(name, broken(f"{where}: what is told about it cannot be read ({error})"))
+            continue
+        yield Item(name, partial(load_audio, members[suffix], name=where), known)
+
+
+def _entry(members: dict[str, bytes], stem: str) -> dict[str, Any]:
+    """What the members beside a recording say of it.
+
+    Raises:
+        SecoustiError: JSON that is no object.
+        ValueError: no UTF-8.
+    """
+    beside = {suffix.lower(): data for suffix, data in members.items()}
+    own = f"{stem.lower()}." if stem else ""
+    entry: dict[str, Any] = {}
+    for prefix in dict.fromkeys(("", own)):
+        if f"{prefix}json" in beside:
+            entry |= parse_line(beside[f"{prefix}json"])
         for suffix in _TEXT_SUFFIXES:
-            if suffix in members:
-                entry.setdefault("text", members[suffix].decode())
-    except (ValueError, AttributeError) as error:
-        return Item(key, broken(f"{location}: the text of {key} cannot be read ({error})"))
-    for suffix, data in members.items():
-        if f".{suffix.rsplit('.', 1)[-1]}" in AUDIO_SUFFIXES:
-            name = f"{location}: {key}.{suffix}"
-            return Item(key, partial(load_audio, data, name=name), about(entry))
-    return Item(key, broken(f"{location}: {key} has no audio, only {', '.join(sorted(members))}"))
+            if f"{prefix}{suffix}" in beside:
+                entry["text"] = beside[f"{prefix}{suffix}"].decode("utf-8-sig")
+    return entry
+
+
+def _stem(suffix: str) -> str:
+    return suffix.rpartition(".")[0]
+
+
+def _is_audio(suffix: str) -> bool:
+    return f".{suffix.rpartition('.')[2].lower()}" in AUDIO_SUFFIXES
