@@ -14,6 +14,7 @@ from torch.distributed.fsdp import FSDPModule
 
 from secousti.codec import SecoustiCodec
 from secousti.config import to_dict
+from secousti.errors import SecoustiError
 from secousti.evaluation.cache import Cache
 from secousti.evaluation.probes import levels_of
 from train.codec.batches import Batch, CropDataset
@@ -33,7 +34,7 @@ from train.data.packed import PackedCorpus
 from train.engine.checkpoint import CheckpointFolder
 from train.engine.learner import Learner, published_weights
 from train.engine.optim import build_optimizer, rate
-from train.engine.processes import make_accelerator
+from train.engine.processes import is_sharded, make_accelerator
 from train.engine.run import Run
 from train.engine.sound import Sample
 from train.engine.task import Stretch, Task, publish_copy
@@ -56,6 +57,11 @@ class CodecTask(Task):
         self.run = run = config.training.run
         self.accelerator = make_accelerator(run, shards=True, find_unused_parameters=True)
         accelerator = self.accelerator
+        if config.training.optim.name == "muon" and is_sharded(accelerator):
+            raise SecoustiError(
+                "muon updates whole matrices, which FSDP cuts up: set training.optim.name to adamw, "
+                "or launch without FSDP (configs/accelerate/gpus.yaml)"
+            )
         self.config, self.identity = to_dict(config), to_dict(config.codec)
         self.schedule = Schedule(config.training.schedule)
         self.stages: Sequence[Stage] = self.schedule.stages

@@ -42,7 +42,7 @@ def make_accelerator(run: BaseRunConfig, *, shards: bool = False, **ddp: bool) -
     )
     if accelerator.num_processes != launched:
         raise _apart(launched, accelerator.num_processes)
-    if accelerator.distributed_type == DistributedType.FSDP and not shards:
+    if is_sharded(accelerator) and not shards:
         raise SecoustiError(
             "only codecs (python -m train) are sharded by FSDP; this model fits every device, so "
             "launch it without FSDP (configs/accelerate/gpus.yaml)"
@@ -50,10 +50,15 @@ def make_accelerator(run: BaseRunConfig, *, shards: bool = False, **ddp: bool) -
     return accelerator
 
 
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Whether models are spread over the processes (FSDP)."""
+    return bool(accelerator.distributed_type == DistributedType.FSDP)
+
+
 def describe(accelerator: Accelerator) -> str:
     """``2 processes on cuda`` and the like."""
     count = accelerator.num_processes
-    how = ", sharded" if accelerator.distributed_type == DistributedType.FSDP else ""
+    how = ", sharded" if is_sharded(accelerator) else ""
     return f"{count} process{'' if count == 1 else 'es'} on {accelerator.device.type}{how}"
 
 
