@@ -142,10 +142,10 @@ def test_a_trained_codec_speaks_and_a_finished_run_says_so(
     silent = SecoustiCodec.from_pretrained(run / "checkpoints" / "last" / "codec")
     assert silent.vocoder is None
     assert spoken.vocoder is not None
-    assert torch.equal(spoken.encode(toy_speech(0.5)).codes, silent.encode(toy_speech(0.5)).codes)
     speech = toy_speech(0.5)
+    assert torch.equal(spoken.encode(speech, 22050).codes, silent.encode(speech, 22050).codes)
     encoded = spoken.encode(speech, 22050)
-    assert spoken.decode(encoded).shape == speech.shape
+    assert spoken.decode(encoded).shape[-1] == speech.shape[-1]
     _train(document)
     assert f"{run} is finished: 6 of 6 steps" in capsys.readouterr().out
 

@@ -59,8 +59,8 @@ class CodecTask(Task):
         accelerator = self.accelerator
         if config.training.optim.name == "muon" and is_sharded(accelerator):
             raise SecoustiError(
-                "muon updates whole matrices, which FSDP cuts up: set training.optim.name to adamw, "
-                "or launch without FSDP (configs/accelerate/gpus.yaml)"
+                "muon updates whole matrices, which FSDP cuts up: set training.optim.name to "
+                "adamw, or launch without FSDP (configs/accelerate/gpus.yaml)"
             )
         self.config, self.identity = to_dict(config), to_dict(config.codec)
         self.schedule = Schedule(config.training.schedule)

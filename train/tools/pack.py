@@ -31,19 +31,17 @@ from typing import Any
 import torch
 
 from secousti.atomic import replacing
+from secousti.base import Codec
 from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
 from secousti.hub.card import RESULTS_NAME, model_card
 from secousti.hub.resolve import load_codec
 from secousti.hub.shared import share_vocoder, shared_vocoders
-from secousti.p2psyn.codec import P2PSynCodec
 from secousti.vocoder.files import load_vocoder, save_vocoder
 from train.codec.warm_start import holds_vocoder, speaking
 
 
-def pack(
-    codec_folder: Path, vocoder_name: str | None, output: Path, name: str
-) -> SecoustiCodec | P2PSynCodec:
+def pack(codec_folder: Path, vocoder_name: str | None, output: Path, name: str) -> Codec:
     """The codec of a folder, speaking through another's vocoder, saved to ``output``.
 
     Raises:
@@ -54,7 +52,9 @@ def pack(
     if isinstance(codec, SecoustiCodec):
         codec = speaking(codec, codec_folder, vocoder_name)
     elif vocoder_name is not None:
-        raise SecoustiError(f"{codec_folder} holds a P2PSynCodec, which needs no vocoder")
+        raise SecoustiError(
+            f"{codec_folder} holds a {type(codec).__name__}, which needs no vocoder"
+        )
     codec.model_id = name
     codec.save_pretrained(output, dtype=torch.float16)
     if vocoder_name in shared_vocoders():
@@ -113,7 +113,7 @@ def _figures(row: dict[str, Any], columns: list[dict[str, str]]) -> dict[str, fl
     return {label: float(f"{value:.4g}") for label, value in figures.items()}
 
 
-def write_card(codec: SecoustiCodec | P2PSynCodec, folder: Path, about: Path | None) -> None:
+def write_card(codec: Codec, folder: Path, about: Path | None) -> None:
     """README.md of a packed model."""
     text = model_card(codec, folder / RESULTS_NAME)
     if about is not None:
