@@ -197,7 +197,7 @@ class SecoustiCodec(Codec):
         if self.vocoder is None:
             raise SecoustiError(
                 f"the model {self.model_id!r} has no vocoder, so it cannot speak: use decode_mel, "
-                "or load one that has"
+                "load one that has, or join one: python -m train.pack CODEC VOCODER -o FOLDER"
             )
 
     @inference

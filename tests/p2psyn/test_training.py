@@ -128,6 +128,16 @@ def test_pseudo_vqs_resume_exactly_and_keep_the_teacher(make_config: Make, causa
     assert codec.pseudo.prior.std() > 0  # the corpus' frequencies, not the uniform start
 
 
+def test_without_pseudo_vqs_stage_two_is_the_plain_codec(make_config: Make) -> None:
+    """The row N = 0 of the paper's Table 2."""
+    config = make_config(**{"codec.quantizer.pseudo_stages": 0})
+    teacher = train_teacher(steps_to(config, "teacher", 2))
+    codec = load_codec(train_pseudo(config))
+    assert codec.encode(torch.randn(1, 1, 4000) * 0.1, 16000).codes.shape[1] == 1
+    for name, tensor in weights(teacher).items():
+        assert torch.equal(codec.state_dict()[f"teacher.{name}"], tensor), name
+
+
 def test_tokens_of_another_teacher_are_refused(make_config: Make) -> None:
     config = make_config()
     train_teacher(steps_to(config, "teacher", 2))

@@ -241,6 +241,9 @@ def train_pseudo(
     """
     torch.manual_seed(config.run.seed)
     codec = _codec(config, teacher)
+    best = Path(config.run.output) / name / "best"
+    if not codec.pseudo.stages:  # N = 0: nothing is left to predict
+        return codec.save_pretrained(best)
     train = TokenCache(_cache_path(config, "train"))
     if train.token_hash != codec.weight_hash:
         raise SecoustiError("the token cache is of another teacher: run the command tokens again")
@@ -253,7 +256,7 @@ def train_pseudo(
         _guide(config, codec), name,
     )  # fmt: skip
     Run(task, resume).run()
-    return Path(config.run.output) / name / "best"
+    return best
 
 
 def unigram(cache: TokenCache, stages: int) -> Tensor:
