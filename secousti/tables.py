@@ -130,5 +130,7 @@ def _parse(texts: list[str], delimiter: str) -> list[str] | None:
     except csv.Error as error:
         if "unexpected end" in str(error):
             return None
+        if len(texts) > 1:
+            return []  # it ends in the middle of a field of another row
         rows = list(csv.reader(["\n".join(texts)], delimiter=delimiter))  # "Stop," he said
     return [" ".join(field.split("\n")) for row in rows for field in row]

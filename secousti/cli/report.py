@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from secousti.paths import readable
+
 if TYPE_CHECKING:
     from secousti.files.jobs import Job, Result
 
@@ -46,7 +48,7 @@ def summarize(results: Sequence[Result], done: str) -> None:
 
 def _line(result: Result, done: str) -> str:
     job = result.job
-    target = "standard output" if job.target == "-" else job.target
+    target = "standard output" if job.target == "-" else readable(job.target)
     return f"{done} {result.duration:.2f} s to {target}{_bits(result)}"
 
 
@@ -87,7 +89,7 @@ def _table(results: Sequence[Result]) -> None:
     for result in results:
         if result.error:
             named = "" if result.job.source in result.error else f"{result.job.source}: "
-            typer.echo(f"secousti: error: {named}{result.error}", err=True)
+            typer.echo(readable(f"secousti: error: {named}{result.error}"), err=True)
     typer.echo(f"{len(good)} done, {len(results) - len(good)} failed", err=True)
 
 
@@ -95,7 +97,7 @@ def _cells(result: Result) -> list[str]:
     from rich.markup import escape
 
     return [
-        escape(result.job.source),
+        escape(readable(result.job.source)),
         f"{result.duration:.2f} s",
         str(result.frames),
         _rate(result.bits.tokens, result.duration),
