@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
@@ -14,14 +14,18 @@ from torch.nn.utils.rnn import pad_sequence
 
 from secousti.ambient import inference
 from secousti.audio.batch import Audio, AudioBatch, as_batch
+from secousti.audio.io import check_audio
 from secousti.audio.mel import LogMel
+from secousti.audio.reader import AudioReader
 from secousti.audio.resample import resampler
 from secousti.config import MelConfig
 from secousti.encoded import Encoded, with_voice
 from secousti.errors import SecoustiError
 from secousti.frontend import Frontend, SampleFrontend
+from secousti.hub.resolve import add_class
 from secousti.hub.weights import HubMixin
 from secousti.paralinguistic.wire import as_voices, on_the_wire
+from secousti.samples import as_samples
 from secousti.streaming.state import State
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 Mode: TypeAlias = str | Sequence[str]
 Precision: TypeAlias = Literal["float32", "float16", "int8"]  # of the weights of a live codec
 ALL = "all"  # the mode in which a codec decodes unless it is told otherwise
+_LONG, _BLOCK = 60, 10  # seconds: of a recording that is not taken at once, and of its parts
 MOST_TOKENS = 512  # worked on at once by default, so that a long recording needs no large memory
 
 
@@ -63,6 +68,11 @@ class Codec(HubMixin, nn.Module, ABC):
     hop_length: int
     codebook_size: int
     num_codebooks: int = 1
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "kind" in vars(cls):
+            add_class(cls)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -199,6 +209,40 @@ class Codec(HubMixin, nn.Module, ABC):
                 scale, or holds NaN.
         """
         return self._encode(as_batch(audio, self.sample_rate, sample_rate, lengths), voice)
+
+    @inference
+    def encode_reader(self, audio: AudioReader, voice: bool = True) -> Encoded:
+        """``encode`` of one open recording, in memory that does not grow with its length.
+
+        A codec that is not causal reads all of it first, and so does one whose recording does not
+        tell its length: where the voice is heard depends on it.
+
+        Raises:
+            SecoustiError: as ``encode``, and a recording that is damaged.
+        """
+        frames, rate = audio.frames, audio.sample_rate
+        if not self.causal or frames is None or frames <= _LONG * rate:
+            samples = as_samples(audio.read_all().mean(axis=1), what=audio.name)
+            return self.encode((check_audio(samples, audio.name), rate), voice=voice)
+        frontend, state = self.frontend(rate), self.encoder_state(1)
+        resample = resampler(rate, self.sample_rate)
+        frontend.expect(resample.output_length(frames))
+        heard, codes = 0, []
+        for samples in _blocks(audio):
+            heard += len(samples)
+            frontend.push(samples)
+            found, state = self.encode_step(frontend.take(frontend.ready)[None], state)
+            codes.append(found.cpu())
+        frontend.flush()
+        if frontend.pending.shape[-1]:
+            codes.append(self.encode_step(frontend.pending[None], state)[0].cpu())
+        whole = torch.cat(codes, dim=-1).to(self.device)
+        return self._as_encoded(
+            whole,
+            torch.tensor([whole.shape[-1]], device=self.device),
+            torch.tensor([resample.output_length(heard)]),
+            self.voice_step(frontend.recent) if voice and self.voice_size else None,
+        )
 
     @inference
     def voice(
@@ -413,17 +457,17 @@ class Codec(HubMixin, nn.Module, ABC):
         return self._as_encoded(
             pad_sequence(codes, batch_first=True).transpose(1, 2),
             lengths,
-            batch,
+            batch.lengths,
             self._voices(batch) if voice and self.voice_size else None,
         )
 
     def _as_encoded(
-        self, codes: Tensor, lengths: Tensor, batch: AudioBatch, voice: Tensor | None
+        self, codes: Tensor, lengths: Tensor, num_samples: Tensor, voice: Tensor | None
     ) -> Encoded:
         return Encoded(
             codes=codes,
             lengths=lengths,
-            num_samples=batch.lengths.to(self.device),
+            num_samples=num_samples.to(self.device),
             sample_rate=self.sample_rate,
             codebook_size=self.codebook_size,
             paralinguistic=None if voice is None else on_the_wire(voice),
@@ -473,6 +517,13 @@ class Codec(HubMixin, nn.Module, ABC):
             audio.append(sound)
         audio.append(self.flush_step(state, voice=voice, mode=mode, **options))
         return torch.cat(audio, dim=-1)[0, self.delay :]
+
+
+def _blocks(audio: AudioReader) -> Iterator[Tensor]:
+    """A recording's samples [N], ``_BLOCK`` seconds at a time."""
+    count = _BLOCK * audio.sample_rate
+    while len(samples := audio.read(count)):
+        yield as_samples(samples, what=audio.name)
 
 
 def as_integers(codes: Any) -> Tensor:

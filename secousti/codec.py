@@ -174,7 +174,7 @@ class SecoustiCodec(Codec):
         mel, frames = self.log_mel(batch)
         codes = self.tokenize(mel, lengths=frames)[0]
         vectors = self.global_vector(mel, frames) if voice else None
-        return self._as_encoded(codes, -(-frames // self.frames_per_token), batch, vectors)
+        return self._as_encoded(codes, -(-frames // self.frames_per_token), batch.lengths, vectors)
 
     def _voices(self, batch: AudioBatch) -> Tensor:
         return self.global_vector(*self.log_mel(batch))
@@ -230,8 +230,8 @@ class SecoustiCodec(Codec):
 
     # ---------------------------------------------------------------- the steps
     def frontend(self, rate: int) -> MelFrontend:
-        window = self.config.paralinguistic.window_frames
-        return MelFrontend(rate, self.mel, self.frames_per_token, window)
+        size, central = self.config.paralinguistic.window_frames, self.paralinguistic.window
+        return MelFrontend(rate, self.mel, self.frames_per_token, size, central)
 
     def encoder_state(self, batch_size: int) -> State:
         return self.token_encoder_state(batch_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -58,8 +59,17 @@ class Frontend(ABC):
 
     @property
     def recent(self) -> Tensor:
-        """[C, T] the last seconds of inputs, which tell who speaks; T is 0 if nothing is kept."""
+        """[C, T] the inputs that tell who speaks; T is 0 if there are none.
+
+        The last seconds, or those that ``expect`` chose.
+        """
         return self._empty
+
+    def expect(self, num_samples: int) -> None:  # noqa: B027
+        """The stream will have so many samples at the codec's rate.
+
+        From then on ``recent`` is what the codec's ``encode`` hears of the voice in all of it.
+        """
 
     def _add(self, inputs: Tensor) -> None:
         self.pending = torch.cat([self.pending, inputs.to(self.pending)], dim=-1)
@@ -99,11 +109,20 @@ class SampleFrontend(Frontend):
 
 
 class MelFrontend(Frontend):
-    """Log-mel frames [channels, T]; the last ``window`` of them are kept for the voice."""
+    """Log-mel frames [channels, T].
 
-    def __init__(self, rate: int, mel: LogMel, unit: int, window: int) -> None:
+    Args:
+        window: frames that are kept for the voice, the last ones.
+        central: which frames of so many a whole recording's voice is heard in.
+    """
+
+    def __init__(
+        self, rate: int, mel: LogMel, unit: int, window: int, central: Callable[[int], slice]
+    ) -> None:
         self._mel = MelStream(mel, unit)
-        self._window = window
+        self._window, self._central = window, central
+        self._chosen: slice | None = None
+        self._count = 0  # frames so far
         empty = torch.zeros(mel.channels, 0, device=mel.filters.device)
         super().__init__(rate, mel.config.sample_rate, unit, empty)
         self._recent = empty
@@ -115,7 +134,11 @@ class MelFrontend(Frontend):
     def reset(self) -> None:
         super().reset()
         self._mel.reset()
-        self._recent = self._empty
+        self._recent, self._chosen, self._count = self._empty, None, 0
+
+    def expect(self, num_samples: int) -> None:
+        mel = self._mel.mel
+        self._chosen = self._central(mel.num_frames(num_samples, self._mel.multiple))
 
     def _hear(self, samples: Tensor) -> None:
         self._keep(self._mel.push(samples))
@@ -125,4 +148,9 @@ class MelFrontend(Frontend):
 
     def _keep(self, frames: Tensor) -> None:
         self._add(frames)
-        self._recent = torch.cat([self._recent, frames], dim=-1)[:, -self._window :]
+        start, self._count = self._count, self._count + frames.shape[-1]
+        if self._chosen is None:
+            self._recent = torch.cat([self._recent, frames], dim=-1)[:, -self._window :]
+            return
+        first, last = (max(at - start, 0) for at in (self._chosen.start, self._chosen.stop))
+        self._recent = torch.cat([self._recent, frames[:, first:last]], dim=-1)

@@ -30,6 +30,11 @@ class AudioReader(ABC):
     arrives = False
     _given = 0  # samples handed out or left out
 
+    @property
+    def given(self) -> int:
+        """Samples of a channel that were handed out or left out so far."""
+        return self._given
+
     @abstractmethod
     def read_frames(self, count: int) -> NDArray[np.float32]:
         """The next ``count`` samples of all channels, float32 [N, C]; fewer only at the end.

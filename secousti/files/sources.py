@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from secousti.audio.io import AUDIO_SUFFIXES, check_audio
+from secousti.audio.io import AUDIO_SUFFIXES
 from secousti.audio.opening import Rewound, open_audio
 from secousti.audio.raw import RawFormat, RawReader
 from secousti.audio.reader import AudioReader
@@ -133,15 +131,14 @@ def _live(
 
 
 def _whole(audio: AudioReader, codec: Codec, entropy: str | None) -> Speech:
-    wav = check_audio(torch.from_numpy(audio.read_all().mean(axis=1)), audio.name)
-    encoded = codec.encode(wav, sample_rate=audio.sample_rate)
+    encoded = codec.encode_reader(audio)
     header = codec_header(
         codec,
         payload=entropy,
         source_sample_rate=audio.sample_rate,
         num_samples=int(encoded.num_samples[0]),
     )
-    return Speech(codec, header, encoded_events(encoded, len(wav)))
+    return Speech(codec, header, encoded_events(encoded, audio.given))
 
 
 @contextmanager

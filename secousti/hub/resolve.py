@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -20,11 +21,21 @@ FORMAT = 1  # of config.json
 # What of a codec is loaded: both halves, what makes tokens and voices, or what makes sound.
 Parts: TypeAlias = Literal["all", "encoder", "decoder"]
 
-# The kinds of codec that a config.json may name.
+# The kinds of codec that a config.json may name: these, those that a program defines itself, and
+# those of installed packages (entry points of the group ``secousti.codecs``, named by the kind).
+_GROUP = "secousti.codecs"
 _CLASSES = {
     "secousti": ("secousti.codec", "SecoustiCodec"),
     "p2psyn": ("secousti.p2psyn.codec", "P2PSynCodec"),
 }
+
+
+def add_class(cls: type) -> None:
+    """Let ``load_codec`` know a subclass of ``Codec`` by its ``kind``; the first of a kind stays.
+
+    A file can only name what is imported or installed: no other code is run on its word.
+    """
+    _CLASSES.setdefault(cls.kind, (cls.__module__, cls.__qualname__))  # type: ignore[attr-defined]
 
 
 def load_codec(
@@ -50,23 +61,30 @@ def load_codec(
     cls = codec_class(kind)
     if cls is None:
         raise SecoustiError(f"{folder} holds a {kind!r} model, which this version does not know")
-    codec: Codec = cls.from_pretrained(
-        name, device=device, revision=revision, parts=parts
-    )
+    codec: Codec = cls.from_pretrained(name, device=device, revision=revision, parts=parts)
     return codec
 
 
 def class_name(kind: Any) -> str | None:
     """What users call this kind of codec; ``None`` for one that this version does not know."""
-    return _CLASSES[kind][1] if isinstance(kind, str) and kind in _CLASSES else None
+    home = _home(kind)
+    return None if home is None else home[1]
 
 
 def codec_class(kind: Any) -> Any:
     """The class of a kind, imported when first asked for; ``None`` as above."""
-    if class_name(kind) is None:
+    home = _home(kind)
+    return None if home is None else getattr(importlib.import_module(home[0]), home[1])
+
+
+def _home(kind: Any) -> tuple[str, str] | None:
+    """Module and name of a kind's class."""
+    if not isinstance(kind, str):
         return None
-    module, name = _CLASSES[kind]
-    return getattr(importlib.import_module(module), name)
+    if kind not in _CLASSES:
+        for point in entry_points(group=_GROUP, name=kind):
+            _CLASSES[kind] = (point.module, point.attr)
+    return _CLASSES.get(kind)
 
 
 def bundled_models() -> list[str]:

@@ -147,7 +147,7 @@ class P2PSynCodec(Codec):
             return self._tokenize(audio, lengths, count)
 
         codes = self._by_row(tokenize, audio[:, None], tokens, self.frame_size, self.causal)
-        return self._as_encoded(codes, tokens, batch, None)
+        return self._as_encoded(codes, tokens, batch.lengths, None)
 
     def _decode(  # type: ignore[override]
         self,
