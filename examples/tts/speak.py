@@ -14,7 +14,7 @@ from model import load
 
 from secousti.audio.io import save_audio
 from secousti.errors import SecoustiError
-from secousti.extraction.dataset import TokenDataset
+from secousti.extraction.dataset import TokenDataset, same_tokens
 from secousti.hub.resolve import load_codec
 from secousti.sessions.decoder import StreamDecoder
 
@@ -35,7 +35,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     model, about = load(args.model)
     codec = load_codec(args.codec)
-    if codec.weight_hash != about["weight_hash"]:
+    if not same_tokens(about, codec):
         raise SecoustiError(
             f"the model was trained on tokens of {about['model_id']}, another codec"
         )

@@ -55,12 +55,28 @@ def decode(
 
       secousti decode hour.sct -o piece.wav --start 1800 --end 1810
 
+    Packets, in the order of their names, of a codec that the link agreed on:
+
+      secousti decode packets -o speech.wav --model mini-21hz
+
     Live, as the tokens arrive:
 
       nc -l 9000 | secousti decode - -o - | aplay
     """
     from secousti import files
 
+    if files.is_packets(inputs):
+        results = files.decode_packets(
+            inputs,
+            output,
+            model=model,
+            device=device,
+            force=force,
+            sample_rate=sample_rate,
+            track=progress,
+        )
+        summarize(results, "decoded")
+        return
     with until_input_ends(inputs):
         results = files.decode(
             inputs,

@@ -30,6 +30,16 @@ def encode(
     entropy: Entropy = None,
     latency: Latency = 0.5,
     raw: Raw = None,
+    packet_bytes: Annotated[
+        int | None,
+        typer.Option(
+            "--packet-bytes",
+            min=4,
+            max=65536,
+            metavar="BYTES",
+            help="Write OUT as a folder of packets that each decode alone, instead of a file.",
+        ),
+    ] = None,
     refresh: Annotated[
         float | None,
         typer.Option(
@@ -48,6 +58,10 @@ def encode(
 
       secousti encode recordings -o tokens --entropy adaptive
 
+    Packets for a link of 237 bytes (LoRa), without a container:
+
+      secousti encode speech.wav -o packets --packet-bytes 237
+
     Live, from a WAV that is still being made:
 
       arecord -f cd | secousti encode - -o - --latency 0.1 | nc host 9000
@@ -60,6 +74,19 @@ def encode(
     """
     from secousti import files
 
+    if packet_bytes is not None:
+        results = files.encode_packets(
+            inputs,
+            output,
+            packet_bytes,
+            model=model,
+            device=device,
+            force=force,
+            entropy=entropy,
+            track=progress,
+        )
+        summarize(results, "encoded")
+        return
     with until_input_ends(inputs):
         results = files.encode(
             inputs,

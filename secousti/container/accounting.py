@@ -24,6 +24,12 @@ class Accounting:
         """All bits read or written so far."""
         return self.tokens + self.side_information + self.container
 
+    def include(self, other: Accounting) -> None:
+        """Count another's bits too."""
+        self.tokens += other.tokens
+        self.side_information += other.side_information
+        self.container += other.container
+
     def add(self, size: int, tokens: int = 0, side_information: int = 0) -> None:
         """Count ``size`` bytes, of which so many bits are not the container's."""
         self.tokens += tokens

@@ -58,7 +58,7 @@ class PacketCodec:
         frames = codes.shape[1]
         if not 0 < frames <= MAX_FRAMES:
             raise ContainerError(f"a packet holds 1 to {MAX_FRAMES} frames, not {frames}")
-        if (voice is None) != (self.header.paralinguistic == 0):
+        if (voice is None) == bool(self.header.paralinguistic):
             raise ContainerError("a packet of this codec needs a voice")
         spoken = b"" if voice is None else store_voice(self.header, self._coder, voice, None)
         body = spoken + RunCodec(self.header, self._coder).store(codes)

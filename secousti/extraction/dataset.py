@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import ChainDataset, IterableDataset, get_worker_info
 
 from secousti.encoded import Encoded
 from secousti.errors import SecoustiError, require
@@ -16,6 +16,9 @@ from secousti.extraction.journal import SHARDS
 from secousti.extraction.readers import read_rows
 from secousti.extraction.run import read_index
 from secousti.paralinguistic.wire import dequantize
+
+if TYPE_CHECKING:
+    from secousti.base import Codec
 
 PAD = -1  # not a token
 
@@ -101,6 +104,30 @@ class TokenDataset(IterableDataset[dict[str, Any]]):
             "num_samples": row["num_samples"],
             **{key: row.get(key) for key in ("text", "phonemes", "speaker", "language")},
         }
+
+
+def same_tokens(made_by: dict[str, Any], codec: Codec) -> bool:
+    """Whether ``codec`` reads the tokens of an extraction (``TokenDataset.codec``).
+
+    Of an extraction from before there were token hashes, only the very same weights do.
+    """
+    if "token_hash" in made_by:
+        return bool(made_by["token_hash"] == codec.token_hash)
+    return bool(made_by["weight_hash"] == codec.weight_hash)
+
+
+def together(folders: Sequence[str | Path], **options: Any) -> ChainDataset:
+    """Several extractions as one dataset; ``options`` are those of ``TokenDataset``.
+
+    Raises:
+        SecoustiError: no finished extraction, or tokens of different codecs.
+    """
+    datasets = [TokenDataset(folder, **options) for folder in folders]
+    names = [d.codec.get("token_hash", d.codec["weight_hash"]) for d in datasets]
+    if len(set(names)) > 1:
+        told = ", ".join(f"{d.folder} ({name})" for d, name in zip(datasets, names, strict=True))
+        raise SecoustiError(f"tokens of different codecs (token hashes) do not mix: {told}")
+    return ChainDataset(datasets)
 
 
 def collate(examples: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class CodecFacts:
 
     model_id: str
     weight_hash: str
+    token_hash: str
+    voice_hash: str
     sample_rate: int
     frame_size: int
     frame_rate: float
@@ -69,6 +71,8 @@ class CodecFacts:
         return cls(
             codec.model_id,
             codec.weight_hash,
+            codec.token_hash,
+            codec.voice_hash,
             codec.sample_rate,
             codec.frame_size,
             codec.frame_rate,
@@ -78,9 +82,14 @@ class CodecFacts:
 
 
 def identity(settings: Settings, facts: CodecFacts, fingerprint: str) -> dict[str, Any]:
-    """What must not change between the runs that fill one output."""
+    """What must not change between the runs that fill one output: of the codec, its tokens and
+    voices, not what it decodes them with."""
     chosen = asdict(settings)
     for name in ("model", "revision", "loaders", "strict"):
         del chosen[name]
     chosen["device"] = torch.device(settings.device).type
-    return {"layout": LAYOUT, **chosen, **asdict(facts), "input": fingerprint}
+    told = asdict(facts)
+    del told["model_id"], told["weight_hash"]
+    if not settings.voice:
+        del told["voice_hash"]
+    return {"layout": LAYOUT, **chosen, **told, "input": fingerprint}

@@ -9,6 +9,19 @@ from secousti.files.convert import convert
 from secousti.files.decode import decode
 from secousti.files.encode import encode
 from secousti.files.jobs import Job, Result
+from secousti.files.packets import decode_packets, encode_packets, is_packets
 from secousti.files.roundtrip import roundtrip
 
-__all__ = ["Info", "Job", "Result", "convert", "decode", "encode", "info", "roundtrip"]
+__all__ = [
+    "Info",
+    "Job",
+    "Result",
+    "convert",
+    "decode",
+    "decode_packets",
+    "encode",
+    "encode_packets",
+    "info",
+    "is_packets",
+    "roundtrip",
+]

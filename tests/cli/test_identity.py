@@ -139,3 +139,33 @@ def test_stretches_of_learned_files(tmp_path: Path) -> None:
         assert torch.cat([torch.from_numpy(run) for run in runs]).tolist() == (
             tokens[start:end].tolist()
         )
+
+
+def test_packets(secousti: Run, speech: Path, tmp_path: Path) -> None:
+    """Each decodes alone; together they are the recording, to the end of its last frame."""
+    codec = toy_codec()
+    codec.coder = toy_coder(tmp_path / "coder")
+    model, out = codec.save_pretrained(tmp_path / "model"), tmp_path / "packets"
+    size = ("--packet-bytes", "50")
+    ran = secousti("encode", speech, "-o", out, "-m", model, *size)
+    assert ran.code == 0, ran.err
+    made = sorted(out.iterdir())
+    assert len(made) > 1
+    assert all(path.stat().st_size <= 50 for path in made)
+    again = secousti("encode", speech, "-o", out, "-m", model, *size)
+    assert again.code == 1
+    assert "holds packets already" in again.err
+    whole, one = tmp_path / "whole.wav", tmp_path / "one.wav"
+    ran = secousti("decode", out, "-o", whole, "-m", model)
+    assert ran.code == 0, ran.err
+    assert 0 <= soundfile.info(whole).duration - soundfile.info(speech).duration < 1024 / 22050
+    assert secousti("decode", made[1], "-o", one, "-m", model).code == 0
+    assert 0 < soundfile.info(one).duration < soundfile.info(whole).duration
+    made[0].write_bytes(made[0].read_bytes()[:-1] + b"!")
+    damaged = secousti("decode", out, "-o", whole, "-f", "-m", model)
+    assert damaged.code == 1
+    assert str(made[0]) in damaged.err
+    assert "checksum" in damaged.err
+    several = secousti("encode", speech, speech, "-o", out, "-m", model, *size)
+    assert several.code == 1
+    assert "one recording" in several.err

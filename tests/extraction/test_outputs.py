@@ -18,9 +18,12 @@ from secousti.extraction.dataset import (
     TokenDataset,
     collate,
     load_hugging_face,
+    same_tokens,
     to_encoded,
+    together,
 )
 from secousti.extraction.settings import Settings
+from tests.toy import toy_codec
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,28 @@ def test_index_adds_up(outputs: dict[str, Path]) -> None:
     assert index["totals"]["hours"] == pytest.approx(sum(row["duration"] for row in rows) / 3600)
     assert sum(shard["items"] for shard in index["shards"]) == 14
     assert index["codec"]["codebook_size"] == 6561
+
+
+def test_tokens_of_different_codecs_do_not_mix(
+    outputs: dict[str, Path], corpus: Path, tmp_path: Path
+) -> None:
+    """Another decoder makes the same tokens, another encoder does not."""
+    both = together([outputs["parquet"], outputs["shar"]])
+    assert len(list(both)) == 28
+    made_by = TokenDataset(outputs["parquet"]).codec
+    for part, same in (("decoder", True), ("encoder", False)):
+        codec = toy_codec()
+        with torch.no_grad():
+            next(codec.get_submodule(part).parameters()).add_(0.1)
+        assert same_tokens(made_by, codec) == same
+        settings = Settings(str(codec.save_pretrained(tmp_path / part)), shard_size=4)
+        extract(corpus / "all.jsonl", tmp_path / f"{part}-tokens", settings, processes=1)
+    assert len(list(together([outputs["parquet"], tmp_path / "decoder-tokens"]))) == 28
+    with pytest.raises(SecoustiError, match="do not mix"):
+        together([outputs["parquet"], tmp_path / "encoder-tokens"])
+    old = {name: value for name, value in made_by.items() if name != "token_hash"}
+    assert same_tokens(old, toy_codec())
+    assert not same_tokens(old, codec)
 
 
 def test_webdataset_library_reads_ours(outputs: dict[str, Path]) -> None:

@@ -156,7 +156,7 @@ def test_another_model_setting_or_input_refuses_to_mix(
     out = tmp_path / "out"
     extract(corpus / "all.jsonl", out, settings, processes=1)
     other = str(toy_codec(seed=5).save_pretrained(tmp_path / "other"))
-    with pytest.raises(SecoustiError, match="weight_hash was"):
+    with pytest.raises(SecoustiError, match="token_hash was"):
         extract(corpus / "all.jsonl", out, replace(settings, model=other), processes=1)
     with pytest.raises(SecoustiError, match=r"shard_size was 4, is 5"):
         extract(corpus / "all.jsonl", out, replace(settings, shard_size=5), processes=1)

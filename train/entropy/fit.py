@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,12 +36,13 @@ def fit(
 ) -> None:
     """Train in place; ``save(epoch, bits a token of this epoch)`` after each."""
     torch.manual_seed(settings.seed)
+    network.train()
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.rate, betas=(0.9, 0.98), weight_decay=settings.decay
     )
     per_epoch = sum(map(len, recordings)) // settings.batch // settings.frames
     for epoch in range(settings.epochs):
-        total, began = 0.0, time.monotonic()
+        total = 0.0
         state = torch.zeros(settings.batch, network.hidden)
         batches = rows(
             recordings, settings.batch, settings.frames, network.lags, settings.seed + epoch
@@ -62,16 +62,13 @@ def fit(
             optimizer.step()
             total += float(loss.detach())
         save(epoch, total / max(per_epoch, 1) / math.log(2))
-        print(
-            f"epoch {epoch}: {total / max(per_epoch, 1) / math.log(2):.3f} bits a token, "
-            f"{time.monotonic() - began:.0f} s",
-            flush=True,
-        )
 
 
 @torch.no_grad()
 def bits(network: Network, recordings: Recordings) -> float:
     """Bits a token of recordings, each from its beginning."""
+    was_training = network.training
+    network.eval()
     longest = max(map(len, recordings))
     tokens = np.zeros((len(recordings), network.lags + longest), np.int64)
     for row, recording in zip(tokens, recordings, strict=True):
@@ -80,5 +77,6 @@ def bits(network: Network, recordings: Recordings) -> float:
     lengths = torch.tensor([len(recording) for recording in recordings])
     symbols = network.symbols(torch.from_numpy(tokens))
     nats, _ = network(symbols, place, torch.zeros(len(recordings), network.hidden))
+    network.train(was_training)
     inside = place < lengths[:, None]
     return float(nats[inside].mean()) / math.log(2)

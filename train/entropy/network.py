@@ -26,11 +26,14 @@ class Network(nn.Module):
 
     Args:
         hidden: width of the state. mix: width of the layer before each softmax.
-        lags: tokens that the input holds.
+        lags: tokens that the input holds. dropout: of inputs and of what heads see, in training.
     """
 
-    def __init__(self, groups: Sequence[int], hidden: int, mix: int, lags: int) -> None:
+    def __init__(
+        self, groups: Sequence[int], hidden: int, mix: int, lags: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
+        self.dropout = dropout
         self.groups, self.hidden, self.mix, self.lags = tuple(groups), hidden, mix, lags
         total = sum(groups)
         self.embed = nn.Parameter(torch.randn(lags, total, 3 * hidden) * 0.1)
@@ -92,10 +95,13 @@ class Network(nn.Module):
             past = symbols[:, self.lags - lag : self.lags - lag + frames] + self.offsets
             there = (place >= lag).float()[..., None]
             total = total + nn.functional.embedding(past, table[lag]).sum(2) * there
-        return total.transpose(0, 1)
+        return self._dropped(total).transpose(0, 1)
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, self.dropout, self.training)
 
     def _nats(self, seen: Tensor, symbols: Tensor) -> Tensor:
-        total = torch.zeros(symbols.shape[:2])
+        seen, total = self._dropped(seen), torch.zeros(symbols.shape[:2])
         for i, head in enumerate(self.heads):
             u = seen @ rounded(head, WEIGHT, 127).T + rounded(self.head_bias[i], TABLE, 1 << 15)
             if i:
