@@ -23,7 +23,7 @@ from secousti import load_codec
 from secousti.entropy import CODER_NAME, load_coder
 from secousti.entropy.voice import VoiceCode
 from secousti.hub.resolve import resolve
-from secousti.paralinguistic.wire import dequantize, quantize
+from secousti.voice import dequantize, quantize
 
 
 def embed(encoder: VoiceEncoder, audio: Tensor, rate: int) -> np.ndarray:

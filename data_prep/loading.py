@@ -106,7 +106,7 @@ def open_shards(
 class Collate:
     """Turns a list of cuts into a ``Batch``; hand it to a DataLoader through ``batches``.
 
-    Arguments:
+    Args:
         sample_rate: the model's, Hz.
         frame_size: samples a frame of the labels.
         delay: samples by which labels are moved later; see ``frame_labels``.
@@ -160,7 +160,7 @@ def batches(
 ) -> Any:
     """A DataLoader of ``Batch`` in which utterances of like length meet.
 
-    Arguments:
+    Args:
         max_seconds: audio a batch at most, padding included in the sampler's estimate.
         buckets: classes of duration.
         buffer_size: utterances read ahead (without their audio decoded) to choose from.

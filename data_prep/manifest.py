@@ -123,7 +123,7 @@ def read_manifest(
 ) -> Iterator[Row]:
     """The rows of a manifest, read one by one so that any number of lines fits in memory.
 
-    Arguments:
+    Args:
         path: a file, a URL that fsspec opens, or a file descriptor (0 is standard input).
         on_fault: called with line number and reason for a bad line, which is then skipped;
             without it a bad line raises.

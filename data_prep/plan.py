@@ -22,7 +22,7 @@ _WINDOW = 8  # shards whose rows are shuffled together: mixes speakers in bounde
 class Plan:
     """A lazy sequence of jobs. The same sources and arguments give the same jobs.
 
-    Arguments:
+    Args:
         valid_fraction: share of the speakers (by hash of their names) held out for validation,
             where the user did not divide the corpus.
         shard_size: utterances a shard.

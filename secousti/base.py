@@ -24,9 +24,9 @@ from secousti.errors import SecoustiError
 from secousti.frontend import Frontend, SampleFrontend
 from secousti.hub.resolve import add_class
 from secousti.hub.weights import HubMixin
-from secousti.paralinguistic.wire import as_voices, on_the_wire
 from secousti.samples import as_samples
 from secousti.streaming.state import State
+from secousti.voice import as_voices, on_the_wire
 
 if TYPE_CHECKING:
     from secousti.vocoder.base import Vocoder

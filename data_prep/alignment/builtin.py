@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from data_prep.alignment.base import (
@@ -29,6 +26,7 @@ from data_prep.alignment.network import AcousticNetwork, NetworkConfig, fine_log
 from data_prep.alignment.transcript import Word
 from secousti.config import from_dict, to_dict
 from secousti.errors import SecoustiError
+from secousti.pretrained import WEIGHTS_NAME, build, read_document, read_tensors, save_folder
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -36,7 +34,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 class BuiltinAligner(Aligner):
     """English and Mandarin, and sentences that mix them.
 
-    Arguments:
+    Args:
         folder: a model that ``train-aligner`` wrote; None loads the one in the repository.
 
     Raises:
@@ -94,7 +92,9 @@ def to_alignment(
 
     Frame ``t`` is centred on ``t * FRAME``, so the boundary before it lies half a frame earlier.
     """
-    phones, starts, ends = [], {}, {}
+    phones: list[tuple[float, float, str]] = []
+    starts: dict[int, float] = {}
+    ends: dict[int, float] = {}
     for segment in found:
         start = min(max((segment.start - 0.5) * FRAME, 0.0), duration)
         end = min((segment.end - 0.5) * FRAME, duration)
@@ -108,16 +108,12 @@ def to_alignment(
 
 def save_aligner(folder: Path, network: AcousticNetwork, info: dict[str, Any]) -> None:
     """Write ``model.safetensors`` in half precision, without the CTC head, and ``config.json``."""
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {
-        name: tensor.half().contiguous()
+        name: tensor.half()
         for name, tensor in network.state_dict().items()
         if not name.startswith("ctc.")
     }
-    save_file(weights, folder / "model.safetensors")
-    config = {"network": to_dict(network.config), **info}
-    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
+    save_folder(folder, {"network": to_dict(network.config), **info}, weights)
 
 
 def load_aligner(folder: Path) -> tuple[AcousticNetwork, tuple[float, float]]:
@@ -127,14 +123,14 @@ def load_aligner(folder: Path) -> tuple[AcousticNetwork, tuple[float, float]]:
         SecoustiError: files are missing or do not fit together.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        network = AcousticNetwork(from_dict(NetworkConfig, config["network"], "network"))
-        weights = load_file(folder / "model.safetensors")
-        missing, unexpected = network.load_state_dict(
-            {name: tensor.float() for name, tensor in weights.items()}, strict=False
-        )
-        scale, offset = config["confidence"]
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        document = read_document(folder, "aligner")
+        weights = read_tensors(folder / WEIGHTS_NAME)
+        shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+        config = from_dict(NetworkConfig, document["network"], "network")
+        network = build(lambda: AcousticNetwork(config), shapes, str(folder / WEIGHTS_NAME))
+        missing, unexpected = network.load_state_dict(weights, strict=False)
+        scale, offset = document["confidence"]
+    except (ValueError, KeyError, RuntimeError, TypeError) as error:
         raise SecoustiError(f"{folder} holds no aligner that can be loaded: {error}") from None
     wrong = [name for name in missing if not name.startswith("ctc.")] + unexpected
     if wrong:

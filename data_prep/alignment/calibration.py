@@ -31,7 +31,8 @@ def fit_confidence(
     rng = random.Random(seed)
     chosen = rng.sample(list(examples), min(EXAMPLES, len(examples)))
     pool = [word for example in chosen for word in example.words]
-    right, wrong = [], []
+    right: list[float] = []
+    wrong: list[float] = []
     for example in chosen:
         other = half_wrong(example.words, pool, rng)
         for words, scores in ((example.words, right), (other, wrong)):

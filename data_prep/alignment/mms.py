@@ -25,7 +25,7 @@ _PINYIN = {"ii": "i", "iii": "i", "iou": "iu", "uei": "ui", "uen": "un", "eh": "
 class MmsAligner(Aligner):
     """Words by MMS_FA, phonemes within them by the built-in aligner.
 
-    Arguments:
+    Args:
         model: the network, ``[1, N] -> (log-probability logits [1, T, 28 or 29], lengths)``;
             None downloads the bundle's (1.2 GB).
 

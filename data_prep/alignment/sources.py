@@ -23,7 +23,7 @@ def open_source(
 ) -> Aligner:
     """The aligner called ``source``.
 
-    Arguments:
+    Args:
         model: folder of a built-in model; None takes the one in the repository.
         textgrids: folder of TextGrids; None looks beside the audio.
         shared: TextGrids that several rows would take.

@@ -49,12 +49,13 @@ def words_of_pronunciation(pronunciation: str, text: str | None, language: str) 
     parts = [part.split() for part in pronunciation.split(WORD_MARK)]
     parts = [word for part in parts for word in _syllables(part, language)]
     found = [(" ".join(part), _spoken(part, language)) for part in parts]
-    written, sequences = zip(*[pair for pair in found if pair[1]] or [((), ())], strict=True)
+    written = [label for label, spoken in found if spoken]
+    sequences = [spoken for _, spoken in found if spoken]
     labels = (text or "").split()
     if len(labels) != len(sequences):
         labels = [c for c in "".join(labels) if c.isalnum()] if language == "zh" else []
     if len(labels) != len(sequences):
-        labels = list(written)
+        labels = written
     words = zip(labels, sequences, strict=True)
     return _not_empty([Word(label, (symbols,)) for label, symbols in words])
 

@@ -64,7 +64,7 @@ class PitchedMel(LogMel):
 def yin(spans: Tensor, sample_rate: int, hertz: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """Fundamental of stretches of sound, each by itself.
 
-    Arguments:
+    Args:
         spans: [..., N]; N holds two periods of the lowest fundamental.
         hertz: lowest and highest fundamental that is looked for.
 

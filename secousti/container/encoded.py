@@ -18,7 +18,7 @@ from secousti.container.reader import Reader
 from secousti.container.stream import Readable, Writable
 from secousti.container.writer import Writer
 from secousti.encoded import Encoded
-from secousti.paralinguistic.wire import dequantize, quantize
+from secousti.voice import dequantize, quantize
 
 if TYPE_CHECKING:
     from secousti.base import Codec

@@ -4,40 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from secousti.atomic import write_text
+
 
 def fingerprint(*parts: Any) -> str:
     """SHA-256 of the JSON form of ``parts`` (strings, numbers, lists, dicts)."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Call ``write`` on a temporary name beside ``path``, then rename: never half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-    os.close(handle)
-    try:
-        write(Path(name))
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON, atomically."""
-
-    def write(name: Path) -> None:
-        name.write_text(json.dumps(value))
-
-    write_atomically(path, write)
 
 
 @dataclass
@@ -69,5 +46,5 @@ class Cache:
             return json.loads(path.read_text())
         except (OSError, ValueError):
             value = make()
-            write_json(path, value)
+            write_text(path, json.dumps(value))  # NaN is a value here
             return value

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from secousti.atomic import replacing, write_text
 from secousti.errors import SecoustiError
 from secousti.evaluation.audio import Audio, Samples, fit, read_audio
-from secousti.evaluation.cache import write_atomically
 from secousti.evaluation.report.summary import Summary
 from secousti.evaluation.suite import ListeningConfig
 
@@ -86,10 +86,8 @@ def _write_wav(path: Path, samples: Samples) -> Path:
 
     audio = Audio(samples, RATE)
 
-    def write(name: Path) -> None:
+    with replacing(path) as name:
         soundfile.write(name, audio.samples.clip(-1, 1), RATE, subtype="PCM_16", format="WAV")
-
-    write_atomically(path, write)
     return path
 
 
@@ -160,8 +158,5 @@ def _write_config(path: Path, name: str, title: str, pages: list[Any]) -> Path:
         "pages": [welcome, pages, finish],
     }
 
-    def write(target: Path) -> None:
-        target.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-
-    write_atomically(path, write)
+    write_text(path, yaml.safe_dump(document, sort_keys=False))
     return path

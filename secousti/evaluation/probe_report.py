@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from secousti.evaluation.cache import write_atomically, write_json
+from secousti.atomic import write_text
 from secousti.evaluation.probe_run import (
     LIKENESS,
     SPEAKERS,
@@ -177,9 +178,6 @@ def _write(suite: Suite, reports: list[ProbeReport], out: Path) -> None:
         parts += [f"- {kind} was skipped: {reason}" for kind, reason in report.skipped.items()]
     text = "\n\n".join(parts) + "\n"
 
-    def write(name: Path) -> None:
-        name.write_text(text, encoding="utf-8")
-
-    write_atomically(out / "probes.md", write)
+    write_text(out / "probes.md", text)
     found = [{**asdict(report), "verdict": verdict(report)} for report in reports]
-    write_json(out / "probes.json", found)
+    write_text(out / "probes.json", json.dumps(found))

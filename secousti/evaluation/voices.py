@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secousti.atomic import replacing, write_text
 from secousti.errors import SecoustiError
 from secousti.evaluation.audio import Audio, read_utterance
-from secousti.evaluation.cache import write_atomically
 from secousti.evaluation.codecs import Codec
 from secousti.evaluation.datasets import Utterance, load_dataset
 from secousti.evaluation.metrics.pitch import HOP, RATE, pitch_track
@@ -104,18 +104,13 @@ def _one_codec(
     text += markdown_table(voice_table(voices)) + f"\n\n![voices]({picture.name})\n"
     report = out / f"voices-{codec.name}.md"
 
-    def write(name: Path) -> None:
-        name.write_text(text, encoding="utf-8")
-
-    write_atomically(report, write)
+    write_text(report, text)
     return [report, picture, *sounds]
 
 
 def _write_sound(voice: Voice, path: Path) -> Path:
-    def write(name: Path) -> None:
+    with replacing(path) as name:
         name.write_bytes(flac(voice.result))
-
-    write_atomically(path, write)
     return path
 
 

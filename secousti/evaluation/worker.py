@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from secousti.atomic import replacing, write_json
 from secousti.errors import SecoustiError
 from secousti.evaluation.audio import Audio, read_audio, read_utterance
-from secousti.evaluation.cache import Cache, fingerprint, write_atomically, write_json
+from secousti.evaluation.cache import Cache, fingerprint
 from secousti.evaluation.codecs import CODECS, Bits, Codec, Coded, codec_class, make_codec
 from secousti.evaluation.datasets import Utterance
 from secousti.evaluation.metrics import (
@@ -187,9 +188,8 @@ def store_coded(coded: Coded, sound: Path, notes: Path) -> None:
     import soundfile
 
     audio = coded.audio
-    write_atomically(
-        sound, lambda path: soundfile.write(path, audio.samples, audio.rate, subtype="FLOAT")
-    )
+    with replacing(sound) as path:
+        soundfile.write(path, audio.samples, audio.rate, format="WAV", subtype="FLOAT")
     document = {
         "bits": asdict(coded.bits),
         "codes": [stream.tolist() for stream in coded.codes],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from secousti.atomic import replacing
 from secousti.errors import require
 
 # Modules whose linear layers carry most weights. The front end, the token projection and the
@@ -28,11 +28,10 @@ def quantize(path: Path) -> None:
     del model.graph.value_info[:]
     onnx.save(model, path)
     nodes = [node.name for node in model.graph.node if _wanted(node)]
-    small = path.with_suffix(".int8.onnx")
-    quantization.quantize_dynamic(
-        path, small, nodes_to_quantize=nodes, op_types_to_quantize=["MatMul", "Gemm"]
-    )
-    os.replace(small, path)
+    with replacing(path) as small:
+        quantization.quantize_dynamic(
+            path, small, nodes_to_quantize=nodes, op_types_to_quantize=["MatMul", "Gemm"]
+        )
 
 
 def _wanted(node: Any) -> bool:

@@ -15,7 +15,7 @@ from secousti.errors import SecoustiError, require
 from secousti.extraction.journal import SHARDS
 from secousti.extraction.readers import read_rows
 from secousti.extraction.run import read_index
-from secousti.paralinguistic.wire import dequantize
+from secousti.voice import dequantize
 
 if TYPE_CHECKING:
     from secousti.base import Codec

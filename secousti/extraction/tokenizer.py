@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from secousti.encoded import Encoded
-from secousti.paralinguistic.wire import quantize
+from secousti.voice import quantize
 
 if TYPE_CHECKING:
     from secousti.base import Codec

@@ -155,14 +155,8 @@ class HubMixin(Identified):
         return _digest(stored_tensors(self._files))
 
     def _complete(self: M) -> M:
-        return self if self.parts == "all" else _load(type(self), self.config, self._files, "all")
-
-    @functools.cached_property
-    def whole(self: M) -> M:
         """The codec with both halves: itself, or loaded from where it came."""
-        if self.parts == "all":
-            return self
-        return _load(type(self), self.config, self._files, "all")
+        return self if self.parts == "all" else _load(type(self), self.config, self._files, "all")
 
     def _module(self) -> nn.Module:
         assert isinstance(self, nn.Module)

@@ -23,7 +23,7 @@ class PseudoQuantizer(nn.Module):
     latent (a codebook, or a codebook after its output projection), so that any residual codec
     can use it. The first S - N stages are given, the N others predicted one after the other.
 
-    Arguments:
+    Args:
         dim: K. codebook_size: M. stages: N.
     """
 

@@ -69,7 +69,7 @@ class Teacher(HubMixin, nn.Module):
         fold_weight_norm(teacher.encoder, teacher.decoder)
         return teacher
 
-    def token_hash(self) -> str:
+    def meaning_hash(self) -> str:
         """16 hex digits naming what gives tokens their meaning: the encoder and the codebooks.
 
         Receivers with the same hash can read each other's files, whatever predicts their

@@ -28,7 +28,7 @@ class FrameContrastiveLoss(nn.Module):
     the range of the logits), and ``tau`` is learnt as ``exp(log_scale)``, from ``1 / temperature``
     up to ``max_scale``.
 
-    Arguments:
+    Args:
         temperature: start value of 1 / tau.
         max_scale: upper limit of tau.
         tile: rows and columns of C that exist at a time.
@@ -54,7 +54,7 @@ class FrameContrastiveLoss(nn.Module):
     def forward(self, speech: Tensor, phonemes: Tensor, mask: Tensor) -> Tensor:
         """The loss, a float32 scalar; 0 (with zero gradients) when ``mask`` is empty.
 
-        Arguments:
+        Args:
             speech: S, [B, L, d]. phonemes: P, [B, L, d].
             mask: bool [B, L], True where a pair counts: padding and utterances without text do
                 not, neither as pairs nor as negatives.

@@ -28,7 +28,7 @@ class PhonemeEncoder(nn.Module):
     The text is known as a whole, so attention runs in both directions (the paper lists this
     encoder among the parts that do not stream).
 
-    Arguments:
+    Args:
         config: inventory size and depth.
         transformer: sizes of the layers, shared with the codec.
         ratio: mel frames in a token (r).

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from secousti.errors import SecoustiError
 from secousti.files.wav import WavReader
-from secousti.paralinguistic.wire import quantize
 from secousti.serve.errors import Refused
 from secousti.serve.mailbox import Inbox, Outbox
 from secousti.serve.messages import MAX_RATE, MIN_RATE, Start, parse_voice
@@ -23,6 +22,7 @@ from secousti.serve.options import ServeOptions
 from secousti.serve.recording import Results
 from secousti.serve.session import Session
 from secousti.serve.worker import Worker
+from secousti.voice import quantize
 
 _STEP_SOUND = 0.1  # seconds of sound that one session may compute in a step
 _VOICES_AT_ONCE = 2

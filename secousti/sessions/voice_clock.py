@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from secousti.paralinguistic.wire import quantize
 from secousti.sessions.encoder import StreamEncoder
+from secousti.voice import quantize
 
 # As soon as something was heard, and again when much more has been: seconds.
 _TIMES = (0.0, 0.25, 1.0, 3.5)

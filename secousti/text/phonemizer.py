@@ -65,7 +65,7 @@ class Phonemes:
 class Phonemizer:
     """``Phonemizer()("Hello 世界") -> Phonemes``, without a network.
 
-    Arguments:
+    Args:
         tagger, network: as in ``EnglishG2p``.
 
     Raises:
@@ -84,7 +84,7 @@ class Phonemizer:
     def __call__(self, text: str, language: str | None = None) -> Phonemes:
         """Phonemes of ``text``.
 
-        Arguments:
+        Args:
             language: ``"en"`` or ``"zh"`` decides how numbers and stray symbols are read;
                 ``"mixed"`` or None looks at the text: with a Han character it is Mandarin, in
                 which runs of Latin words are English. Under ``"zh"`` numbered pinyin

@@ -34,7 +34,7 @@ def frame_spans(
 ) -> list[tuple[int, int]]:
     """First and one-past-last frame of each interval; an interval between two centres has none.
 
-    Arguments:
+    Args:
         intervals: ``[start_s, end_s, label]`` in seconds, in order, not overlapping.
         num_samples: of the utterance at ``sample_rate``; what lies beyond is cut off.
         frame_size: samples a frame (1024 at 21.5 Hz, 256 at 86 Hz).
@@ -82,7 +82,9 @@ def frame_labels(
 ) -> torch.Tensor:
     """Phoneme id of every frame, int64 ``[num_frames]``; ``IGNORE`` (-1) where nothing is aligned.
 
-    Arguments: as ``frame_spans``; ``language`` helps to read labels of other conventions.
+    Args:
+        intervals, num_samples, frame_size, sample_rate, delay: as ``frame_spans``.
+        language: helps to read labels of other conventions.
 
     Raises:
         SecoustiError: as ``frame_spans``, or a label that is no phoneme of the inventory.

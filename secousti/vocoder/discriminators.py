@@ -30,7 +30,7 @@ class DiscriminatorConfig:
 class ConvJudge(nn.Module):
     """Strided 2-D convolutions to a map of scores; the activations are the features.
 
-    Arguments:
+    Args:
         in_channels: of the map [B, C, T, F]. kernel: over T and F; the longer side is strided.
     """
 

@@ -48,6 +48,8 @@ def test_what_fails_leaves_the_older_file(tmp_path) -> None:
         write_json(path, float("nan"))
     with pytest.raises(TypeError), replacing(path) as partial:
         partial.write_bytes("text")  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt), replacing(path):
+        raise KeyboardInterrupt
     assert path.read_text("utf-8") == '{\n  "a": "ä"\n}\n'
     assert list(tmp_path.iterdir()) == [path]
 

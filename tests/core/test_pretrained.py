@@ -209,7 +209,7 @@ def test_half_a_codec_does_its_half(saved: Path, name: str) -> None:
         assert held < 0.9 * sum(parameter.numel() for parameter in whole.parameters())
         assert codec.weight_hash == whole.weight_hash
         assert codec.bitrate == whole.bitrate
-        assert codec.latency == whole.latency
+        assert codec.latency() == whole.latency()
     with pytest.raises(SecoustiError, match="loaded with parts='encoder', without its"):
         encoder.decode(encoded)
     with pytest.raises(SecoustiError, match="loaded with parts='decoder', without its"):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from secousti import Codec, SecoustiError, StreamDecoder, StreamEncoder
-from secousti.paralinguistic.wire import quantize
+from secousti.voice import quantize
 from tests.p2psyn.toy import toy_codec as toy_p2psyn
 from tests.toy import toy_codec, toy_speech
 

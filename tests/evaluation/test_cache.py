@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from secousti.evaluation.audio import Audio
-from secousti.evaluation.cache import Cache, write_atomically
+from secousti.evaluation.cache import Cache
 
 
 def test_a_value_is_made_once_and_found_by_another_process(tmp_path: Path) -> None:
@@ -23,20 +23,6 @@ def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
     path.write_text('{"half')
     assert Cache(tmp_path).remember("k", ["a"], lambda: 2) == 2
     assert Cache(tmp_path).remember("k", ["a"], lambda: pytest.fail("again")) == 2
-
-
-def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "x.txt"
-    path.write_text("old")
-
-    def write(name: Path) -> None:
-        name.write_text("ha")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, write)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_equal_audio_has_an_equal_key_and_other_audio_another() -> None:

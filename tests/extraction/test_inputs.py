@@ -18,7 +18,7 @@ from secousti.errors import SecoustiError
 from secousti.extraction import extract
 from secousti.extraction.dataset import TokenDataset
 from secousti.extraction.settings import Settings
-from secousti.paralinguistic.wire import dequantize, quantize
+from secousti.voice import dequantize, quantize
 
 
 def rows_of(out: Path) -> dict[str, dict[str, Any]]:

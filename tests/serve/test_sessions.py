@@ -12,10 +12,10 @@ import torch
 
 from secousti.container.encoded import read_encoded
 from secousti.files.decode import decode
-from secousti.paralinguistic.wire import dequantize, quantize
 from secousti.serve import client
 from secousti.serve.client import Audio, Mel, Stream, Tokens, Voice, pcm
 from secousti.sessions.concealment import LOST
+from secousti.voice import dequantize, quantize
 from tests.serve.conftest import Served
 from tests.toy import AUDIO_TOLERANCE, ragged, toy_speech
 

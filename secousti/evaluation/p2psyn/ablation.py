@@ -23,7 +23,7 @@ Scores = dict[tuple[str, str], Score]  # (mode, metric)
 class Ablation:
     """Scores of every decode mode of a codec on one recording after another.
 
-    Arguments:
+    Args:
         metrics: names of ``secousti.evaluation.metrics``. ``logmel`` (mean absolute difference
             of log-mels, in nats) is always there, also by class of sound as ``logmel/voiced``.
         substitution: also decode with only one stage the teacher's and the others predicted.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secousti.atomic import replacing
 from secousti.errors import require
 from secousti.evaluation.audio import Audio
-from secousti.evaluation.cache import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,10 +44,8 @@ def colour(index: int) -> str:
 def save(figure: Figure, path: Path) -> Path:
     """Write a PNG at 150 dots an inch."""
 
-    def write(name: Path) -> None:
+    with replacing(path) as name:
         figure.savefig(name, dpi=150, format="png")
-
-    write_atomically(path, write)
     return path
 
 

@@ -7,8 +7,8 @@ import io
 from html import escape
 from pathlib import Path
 
+from secousti.atomic import write_text
 from secousti.evaluation.audio import Audio, read_audio
-from secousti.evaluation.cache import write_atomically
 from secousti.evaluation.report.draw import new_figure, show_spectrogram
 from secousti.evaluation.report.style import STYLE
 from secousti.evaluation.report.summary import Summary
@@ -38,10 +38,7 @@ def write_page(summary: Summary, path: Path, figures: list[Path], examples: int)
         + "</main></body></html>"
     )
 
-    def write(name: Path) -> None:
-        name.write_text(html, encoding="utf-8")
-
-    write_atomically(path, write)
+    write_text(path, html)
 
 
 def html_table(table: Table) -> str:

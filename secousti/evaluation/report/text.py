@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secousti.evaluation.cache import write_atomically
+from secousti.atomic import replacing, write_text
 from secousti.evaluation.report.summary import Summary, as_document
 from secousti.evaluation.report.table import Table, tables, test_table
 
@@ -136,15 +136,9 @@ def write_texts(summary: Summary, folder: Path, figures: list[Path]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    def write(name: Path) -> None:
-        name.write_text(text, encoding="utf-8")
-
-    write_atomically(path, write)
+    write_text(path, text)
 
 
 def _write_csv(path: Path, headings: list[str], rows: list[list[object]]) -> None:
-    def write(name: Path) -> None:
-        with name.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([headings, *rows])
-
-    write_atomically(path, write)
+    with replacing(path) as name, name.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([headings, *rows])

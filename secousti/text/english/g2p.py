@@ -22,7 +22,7 @@ _LONGEST_WORD = 45  # letters; the dictionary's longest has 28
 class EnglishG2p:
     """``EnglishG2p()(["the", "record"]) -> [["DH", "AH0"], ["R", "EH1", ...]]``.
 
-    Arguments:
+    Args:
         tagger: who tells noun from verb in homographs: ``"rules"`` (built in, the same
             everywhere) or ``"gruut"`` (a trained tagger, extra ``g2p``).
         network: read words outside the dictionary with g2p_en's network (extra ``g2p``);
@@ -50,7 +50,7 @@ class EnglishG2p:
     def __call__(self, words: Sequence[str]) -> list[list[str]]:
         """Phonemes of each word of a normalised sentence (punctuation marks may be among them).
 
-        Arguments:
+        Args:
             words: lower-case words, single capitals for names of letters, punctuation marks;
                 a mark gives an empty list.
         """

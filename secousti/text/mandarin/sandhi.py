@@ -20,7 +20,7 @@ def spoken_tones(
 ) -> list[str]:
     """Syllables of one phrase with the tones they are spoken with.
 
-    Arguments:
+    Args:
         characters: Han characters, in order, without punctuation between them.
         syllables: their dictionary pinyin with tone digit.
         words: number of the word that each character belongs to.
