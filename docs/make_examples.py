@@ -14,7 +14,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from secousti import SecoustiCodec, load_codec
+from secousti import load_codec
 from secousti.atomic import replacing
 from secousti.evaluation.audio import Audio
 from secousti.evaluation.report.draw import new_figure, save, show_spectrogram
@@ -34,7 +34,7 @@ def main(models: list[str]) -> None:
         heard = codec.decode(codec.encode(str(SPEECH)))[0, 0].numpy()
         rows[f"{name} ({codec.bitrate:.0f} bit/s)"] = heard, codec.sample_rate
         write(name, heard, codec.sample_rate)
-        if isinstance(codec, SecoustiCodec):
+        if codec.voice_size:
             other = codec.convert(str(SPEECH), str(VOICE))[0, 0].numpy()
             write(f"{name}-voice", other, codec.sample_rate)
     figure = new_figure(9.0, 2.2 * len(rows))

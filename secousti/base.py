@@ -96,6 +96,11 @@ class Codec(HubMixin, nn.Module, ABC):
         return ()
 
     @property
+    def speaks_mel(self) -> bool:
+        """Whether it decodes to a log-mel, which a vocoder speaks."""
+        return False
+
+    @property
     def mel_vocoder(self) -> Vocoder | None:
         """What speaks the log-mel of ``decode_mel``; ``None`` for a codec without one."""
         return None

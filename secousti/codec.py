@@ -115,6 +115,10 @@ class SecoustiCodec(Codec):
         return ("S", "G", "A")
 
     @property
+    def speaks_mel(self) -> bool:
+        return True
+
+    @property
     def mel_vocoder(self) -> Vocoder | None:
         return self.vocoder
 

@@ -112,8 +112,13 @@ class StreamEncoder:
         """Give a stream samples [N], without computing tokens yet.
 
         Raises:
-            SecoustiError: NaN among them, or what ``samples.as_samples`` refuses.
+            SecoustiError: NaN among them, 8-bit samples, or what ``samples.as_samples`` refuses.
         """
+        if getattr(samples, "dtype", None) in (torch.uint8, np.uint8):
+            raise SecoustiError(
+                "a chunk of 8-bit samples would give tokens of its rounding noise: push int16, "
+                "int32 or float samples"
+            )
         self._rows[row].push(as_samples(samples, what="a chunk"))
 
     def ready(self, row: int = 0) -> int:

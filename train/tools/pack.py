@@ -32,7 +32,6 @@ import torch
 
 from secousti.atomic import replacing
 from secousti.base import Codec
-from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
 from secousti.hub.card import RESULTS_NAME, model_card
 from secousti.hub.resolve import load_codec
@@ -49,8 +48,8 @@ def pack(codec_folder: Path, vocoder_name: str | None, output: Path, name: str) 
             use, or float16 cannot hold the weights.
     """
     codec = load_codec(codec_folder)
-    if isinstance(codec, SecoustiCodec):
-        codec = speaking(codec, codec_folder, vocoder_name)
+    if codec.speaks_mel:
+        codec = speaking(codec, codec_folder, vocoder_name)  # type: ignore[arg-type]
     elif vocoder_name is not None:
         raise SecoustiError(
             f"{codec_folder} holds a {type(codec).__name__}, which needs no vocoder"
