@@ -19,6 +19,7 @@ from secousti.hub.absent import leave_out
 from secousti.hub.identity import Identified, identity, load_coder_of
 from secousti.hub.resolve import FORMAT, Parts, class_name, read_config, resolve
 from secousti.hub.shared import weight_files
+from secousti.hub.transformers_folder import save_for_transformers
 from secousti.pretrained import (
     CONFIG_NAME,
     WeightFile,
@@ -94,7 +95,13 @@ class HubMixin(Identified):
         """The configuration that builds the codec as it is now."""
         return self.config
 
-    def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> Path:
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        dtype: torch.dtype | None = None,
+        *,
+        transformers: bool = False,
+    ) -> Path:
         """Write config.json and model.safetensors into ``folder`` (made if needed).
 
         Args:
@@ -102,6 +109,8 @@ class HubMixin(Identified):
             dtype: store floating-point weights so (``torch.float16`` for a small download);
                 loading gives float32 again. Without it they are stored as they are, float64 as
                 float32.
+            transformers: write what ``transformers.AutoModel.from_pretrained(folder,
+                trust_remote_code=True)`` loads instead, in float32 (docs/integrations.md).
 
         Raises:
             SecoustiError: a weight that ``dtype`` cannot hold, or a codec of which one half was
@@ -113,12 +122,16 @@ class HubMixin(Identified):
                 "to save it"
             )
         folder = Path(folder)
+        model_id = folder.name if self.model_id == "unnamed" else self.model_id
+        config = to_dict(self.current_config())
+        if transformers:
+            return save_for_transformers(folder, self._module(), self.kind, model_id, config)
         document = {
             "codec": self.kind,
             "format": FORMAT,
-            "model_id": folder.name if self.model_id == "unnamed" else self.model_id,
+            "model_id": model_id,
             "token_hash": identity(self.token_modules(), self.token_config(), dtype),
-            "config": to_dict(self.current_config()),
+            "config": config,
         }
         tensors = {name: _stored(t, dtype) for name, t in self._module().state_dict().items()}
         save_folder(folder, document, tensors)

@@ -100,7 +100,9 @@ class StreamingCodec(SecoustiCodec):
             )
         return self
 
-    def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> Path:
+    def save_pretrained(
+        self, folder: str | Path, dtype: torch.dtype | None = None, *, transformers: bool = False
+    ) -> Path:
         """Packed weights have no file format.
 
         Raises:
