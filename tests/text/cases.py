@@ -26,6 +26,13 @@ class Case:
     readings: tuple[str, ...]
     sounds: str = ""
 
+    def spoken(self) -> list[str]:
+        """Readings of a Mandarin line in inventory symbols, the first choice of each syllable."""
+        return [
+            " ".join(_phonemes(choices.split("/")[0]) for choices in reading.split())
+            for reading in self.readings
+        ]
+
     @property
     def language(self) -> str | None:
         """What a Mandarin line is read as: numbers alone need to be told."""

@@ -52,6 +52,10 @@ class Lexicon:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def words(self) -> list[str]:
+        """Every word that has a pronunciation."""
+        return list(self._entries)
+
     def get(self, word: str) -> list[str] | None:
         """Phonemes of the first pronunciation, or None."""
         entry = self._entries.get(word)

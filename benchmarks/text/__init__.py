@@ -1,0 +1,1 @@
+"""Text front ends on the held-out lines of the hard cases: ``python -m benchmarks.text``."""
