@@ -13,6 +13,10 @@ from secousti.errors import SecoustiError
 _BLOCK = 1 << 18  # samples; what is read whole is gathered in blocks of so many
 
 
+class NotFinite(SecoustiError):
+    """NaN or infinity among the samples of a recording."""
+
+
 class AudioReader(ABC):
     """A recording read from its beginning to its end, in memory that does not grow with it.
 
@@ -93,8 +97,6 @@ class AudioReader(ABC):
         wrong = ~np.isfinite(samples)
         if wrong.any():
             first = self._given + int(np.nonzero(wrong)[0][0])
-            raise SecoustiError(
-                f"{self.name} has a NaN or infinite sample (first at index {first})"
-            )
+            raise NotFinite(f"{self.name} has a NaN or infinite sample (first at index {first})")
         self._given += len(samples)
         return samples

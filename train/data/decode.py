@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-import soundfile
 import soxr
 
-from secousti.errors import SecoustiError
+from secousti.audio.io import WHOLE, read_piece
+from secousti.audio.opening import open_audio
+from secousti.audio.reader import NotFinite
 from secousti.manifest import Piece, is_url, open_binary
 
+_NOT_FINITE = "is not finite: it holds NaN or infinity"
 _SILENCE = 4 / 32768  # a recording that never rises above it holds dither
 _LOUDEST = 2.0  # a float file that does is at another scale: clipped, it would be noise
-WHOLE = Piece()
 _SHORT_SHARE, _SHORT_SECONDS = 0.1, 0.5  # a recording that lacks more than both was cut off
 
 
@@ -24,22 +23,24 @@ def decode(location: str, rate: int, piece: Piece = WHOLE) -> tuple[np.ndarray, 
         location: a path or a URL. piece: what of it is meant, and how long it should be.
     """
     try:
-        audio, source_rate = _read(location)
-        if piece.is_cut:
-            audio = audio[slice(*piece.bounds(len(audio), source_rate))]
-    except (OSError, soundfile.SoundFileError, SecoustiError) as error:
-        return _faulty(f"cannot be read: {error}")
+        audio, source_rate = _read(location, piece if piece.is_cut else WHOLE)
+    except NotFinite:
+        return _faulty(_NOT_FINITE)
+    except Exception as error:  # whatever a decoder raises is this recording's fault
+        return _faulty(f"cannot be read: {str(error) or type(error).__name__}")
     channels = audio.shape[1]
     mono = audio.mean(axis=1) if piece.channel is None else audio[:, piece.channel % channels]
     return to_pcm(mono, source_rate, rate, piece.whole)
 
 
-def _read(location: str) -> tuple[np.ndarray, int]:
+def _read(location: str, piece: Piece) -> tuple[np.ndarray, int]:
     """float32 [T, channels] and the rate."""
-    if not is_url(location):
-        return soundfile.read(location, dtype="float32", always_2d=True)
-    with open_binary(location) as file:
-        return soundfile.read(io.BytesIO(file.read()), dtype="float32", always_2d=True)
+    source: str | bytes = location
+    if is_url(location):
+        with open_binary(location) as file:
+            source = file.read()
+    with open_audio(source, location) as reader:
+        return read_piece(reader, piece), reader.sample_rate
 
 
 def to_pcm(
@@ -58,7 +59,7 @@ def find_fault(audio: np.ndarray, rate: int, duration: float | None = None) -> s
     if not len(audio):
         return "is empty"
     if not np.isfinite(audio).all():
-        return "is not finite: it holds NaN or infinity"
+        return _NOT_FINITE
     peak = float(np.abs(audio).max())
     if peak < _SILENCE:
         return "is silent"
