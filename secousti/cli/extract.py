@@ -63,8 +63,13 @@ def extract(
         Literal["local", "ray"], typer.Option(help="This machine, or a Ray cluster.")
     ] = "local",
     shard_size: Annotated[
-        int, typer.Option(min=1, help="Utterances a shard, for folders and manifests.")
-    ] = 2000,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Utterances a shard, for folders and manifests.",
+            show_default="2000, less of a small corpus",
+        ),
+    ] = None,
     batch_seconds: Annotated[
         float | None,
         typer.Option(
@@ -117,7 +122,7 @@ def extract(
         device=device,
         dtype=dtype,
         format=format,
-        shard_size=shard_size,
+        shard_size=shard_size or 0,
         batch_seconds=(60.0 if gpu else 20.0) if batch_seconds is None else batch_seconds,
         voice=voice,
         loaders=(8 if gpu else 0) if loaders is None else loaders,

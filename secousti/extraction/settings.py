@@ -22,6 +22,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Settings:
     """How to extract.
 
+    ``shard_size``: utterances a shard, where the input does not cut itself; 0: by their number.
     ``batch_seconds``: audio in a batch; ``window_seconds``: audio read ahead to sort by length.
     ``voice``: also store the paralinguistic vector. ``loaders``: threads that decode ahead in
     each process (0: the process decodes itself). ``strict``: the first bad recording is an error.
@@ -33,7 +34,7 @@ class Settings:
     device: str = "cpu"
     dtype: Literal["float32", "bfloat16"] = "float32"
     format: Format = "parquet"
-    shard_size: int = 2000
+    shard_size: int = 0
     batch_seconds: float = 20.0  # activations of more leave a core's caches
     window_seconds: float = 600.0
     voice: bool = True

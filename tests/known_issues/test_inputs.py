@@ -184,6 +184,13 @@ def test_a_hugging_face_folder(tmp_path: Path) -> None:
     assert read(tmp_path / "hf", tmp_path)[0] == {"x": (1.0, {"text": "hi"})}
 
 
+# Users saw: one core at work on a corpus of hundreds of recordings, for it was one shard.
+@pytest.mark.parametrize(("lines", "shards"), [(5, 1), (300, 38), (1000, 63), (200_000, 100)])
+def test_shards_fit_the_number_of_recordings(lines: int, shards: int, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text("".join(f'{{"audio": "{i}.wav"}}\n' for i in range(lines)))
+    assert len(open_source(str(tmp_path / "m.jsonl"), tmp_path, 0).tasks()) == shards
+
+
 # Users saw (torchmetrics#2752): one unreadable recording ends the evaluation.
 def test_an_evaluation_goes_on_without_what_it_cannot_read(tmp_path: Path) -> None:
     sound(tmp_path / "e" / "a.wav")

@@ -23,6 +23,8 @@ from secousti.extraction.storage import find, is_url, open_binary
 from secousti.manifest import Entry, Places, audio_of, parse_line, to_entry, to_line
 from secousti.paths import readable
 
+_SHARDS = 64  # of a corpus that is cut by its size
+_FEWEST, _MOST = 8, 2000  # utterances of such a shard
 FAULT = "fault"  # key of a listed line that names no recording but says why it is not one
 _PHONEME_KEYS = ("phonemes", "pronunciation", "phones")
 
@@ -58,8 +60,8 @@ class Manifest(Source):
         Raises:
             SecoustiError: missing or empty.
         """
-        scan = _Scan(location, shard_size)
         try:
+            scan = _Scan(location, shard_size or _fitting(location))
             with open_binary(location) as file:
                 scan.read(file)
         except FileNotFoundError as error:
@@ -191,6 +193,14 @@ def _phonemes(key: str, value: Any) -> str:
     if wrong is not None:
         raise SecoustiError(f"{key!r} holds {wrong!r}, not a symbol or [start_s, end_s, symbol]")
     return " ".join(symbols)
+
+
+def _fitting(location: str) -> int:
+    """Utterances a shard, by the number of lines alone: enough shards for the cores of a machine,
+    none of them tiny or huge."""
+    with open_binary(location) as file:
+        lines = sum(1 for line in file if line.strip())
+    return min(max(-(-lines // _SHARDS), _FEWEST), _MOST)
 
 
 class _Scan:
