@@ -17,7 +17,7 @@ FLOORS = {
     4: "base hub p2psyn.teacher",
     5: "codec release p2psyn onecore realtime",
     6: "sessions",
-    7: "cli serve live files extraction export evaluation",
+    7: "cli serve live files extraction export evaluation integrations",
 }
 FLOOR_OF = {f"secousti.{name}": floor for floor, text in FLOORS.items() for name in text.split()}
 

@@ -43,10 +43,12 @@ class Settings:
     fingerprint: Fingerprint = "stat"
 
     def load_codec(self, device: str | None = None) -> Codec:
-        """The model, on ``device`` (``self.device`` if not given) and in ``dtype``."""
+        """The model's encoder, on ``device`` (``self.device`` if not given) and in ``dtype``."""
         from secousti.hub.resolve import load_codec
 
-        codec = load_codec(self.model, device=device or self.device, revision=self.revision)
+        codec = load_codec(
+            self.model, device=device or self.device, revision=self.revision, parts="encoder"
+        )
         return codec.to(_DTYPES[self.dtype])
 
 

@@ -67,19 +67,19 @@ class Identified:
         """The modules that decide what the numbers of a voice are and mean; none without one."""
         return {}
 
-    def _complete(self) -> Identified:
-        """This codec with all its modules."""
+    def _with_encoder(self) -> Identified:
+        """This codec with the modules that make tokens and voices."""
         return self
 
     @functools.cached_property
     def token_hash(self) -> str:
         """16 hex digits: codecs that share it read each other's tokens."""
-        return identity(self._complete().token_modules(), self.token_config())
+        return identity(self._with_encoder().token_modules(), self.token_config())
 
     @functools.cached_property
     def voice_hash(self) -> str:
         """16 hex digits: codecs that share it read each other's voices; empty without a voice."""
-        modules = self._complete().voice_modules()
+        modules = self._with_encoder().voice_modules()
         if not modules:
             return ""
         return identity(modules, {"code": voice_code_hash(self.coder)})

@@ -167,9 +167,11 @@ class HubMixin(Identified):
             return hash_of(self._module())
         return _digest(stored_tensors(self._files))
 
-    def _complete(self: M) -> M:
-        """The codec with both halves: itself, or loaded from where it came."""
-        return self if self.parts == "all" else _load(type(self), self.config, self._files, "all")
+    def _with_encoder(self: M) -> M:
+        """The codec itself, or, where it is a decoder alone, loaded from where it came."""
+        if self.parts != "decoder":
+            return self
+        return _load(type(self), self.config, self._files, "encoder")
 
     def _module(self) -> nn.Module:
         assert isinstance(self, nn.Module)

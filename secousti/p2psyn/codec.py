@@ -90,7 +90,7 @@ class P2PSynCodec(Codec):
     @property
     def weight_hash(self) -> str:
         """16 hex digits of what tokens mean; pseudo VQs and decoder may differ at a receiver."""
-        return self._complete().teacher.meaning_hash()
+        return self._with_encoder().teacher.meaning_hash()
 
     def token_modules(self) -> dict[str, nn.Module]:
         return {"encoder": self.teacher.encoder, "quantizer": self.teacher.quantizer}

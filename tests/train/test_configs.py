@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 import yaml
 
 from secousti import SecoustiCodec
-from secousti.config import VocoderConfig, from_dict, merge, read_yaml
+from secousti.config import VocoderConfig, from_dict, load_codec_config, merge, read_yaml
 from secousti.errors import SecoustiError
 from tests.toy import toy_speech
 from tests.train.corpus import REPO, losses, toy_document, write_config, write_corpus
@@ -213,3 +214,19 @@ def test_schedules_of_all_ablations_reach_their_last_step():
     for name in ABLATIONS:
         schedule = Schedule(load(CONFIGS / "ablations" / f"{name}.yaml").training.schedule)
         assert schedule.stages[-1].last_step == schedule.config.total_steps
+
+
+@pytest.mark.parametrize(
+    ("name", "ratios", "parameters"),
+    # Parameter counts of the release without its variance-only dead weights: specification, 11,
+    # less the two outer columns of every 3x3 kernel of the paralinguistic encoder.
+    [("secousti_21hz", (2, 2), 103_485_144), ("secousti_86hz", (1, 1), 103_321_304)],
+)
+def test_full_size_configurations(name: str, ratios: tuple[int, ...], parameters: int) -> None:
+    config = load_codec_config(CONFIGS / f"{name}.yaml")
+    assert config.seanet.ratios == ratios
+    with torch.device("meta"):
+        codec = SecoustiCodec(replace(config, vocoder=None))
+    channels = (80, *config.paralinguistic.conv_channels)
+    dead = sum(6 * a * b for a, b in itertools.pairwise(channels))
+    assert sum(p.numel() for p in codec.parameters()) + dead == parameters
