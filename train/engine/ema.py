@@ -26,8 +26,7 @@ class WeightAverage:
         """Take the current weights into the average."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        own = [w.detach() for w in self.weights.values()]
-        torch._foreach_lerp_(list(self.average.values()), own, 1 - decay)
+        torch._foreach_lerp_(list(self.average.values()), list(self.weights.values()), 1 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
