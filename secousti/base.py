@@ -106,6 +106,14 @@ class Codec(HubMixin, nn.Module, ABC):
         return None
 
     @property
+    def voice_encoder(self) -> nn.Module | None:
+        """Inputs of ``encode_step`` [B, C, T] and how many count, int64 [B] -> who speaks [B, V].
+
+        ``None`` for a codec that keeps no voice.
+        """
+        return None
+
+    @property
     def causal(self) -> bool:
         """See the class."""
         return True
@@ -368,6 +376,14 @@ class Codec(HubMixin, nn.Module, ABC):
         rows = torch.zeros(len(voice), 1, device=self.device)
         assert self.delay == 0, "a decoder that lags must give the rest"
         return rows[:, :0]
+
+    def mel_state(self, batch_size: int) -> State:
+        """The start of ``batch_size`` streams for ``mel_step``, where there is a log-mel."""
+        raise NotImplementedError("a codec with a log-mel says how it begins")
+
+    def mel_step(self, codes: Tensor, voice: Tensor, state: State) -> tuple[Tensor, State]:
+        """Codes int64 [R, K, L] in voices [R, V] -> log-mel [R, n_mels, T], final at once."""
+        raise NotImplementedError("a codec with a log-mel says how it is made")
 
     def frontend(self, rate: int) -> Frontend:
         """What turns one stream's samples at ``rate`` Hz into inputs of ``encode_step``."""

@@ -34,8 +34,8 @@ from secousti.vocoder import build_vocoder, vocoder_config
 from secousti.vocoder.base import Vocoder
 
 if TYPE_CHECKING:
-    from secousti.onecore.codec import StreamingCodec
     from secousti.onecore.linear import Precision
+    from secousti.onecore.secousti import PackedSecousti
 
 
 class SecoustiCodec(Codec):
@@ -123,6 +123,10 @@ class SecoustiCodec(Codec):
         return self.vocoder
 
     @property
+    def voice_encoder(self) -> ParalinguisticEncoder:
+        return self.paralinguistic
+
+    @property
     def causal(self) -> bool:
         return self.config.seanet.causal and self.config.transformer.causal
 
@@ -155,7 +159,7 @@ class SecoustiCodec(Codec):
     def display_mel(self) -> LogMel:
         return self.mel
 
-    def for_streaming(self, precision: Precision = "float32") -> StreamingCodec:
+    def for_streaming(self, precision: Precision = "float32") -> PackedSecousti:
         """This codec rebuilt to run live on one core: the same tokens in a fraction of the time.
 
         Args:
@@ -169,9 +173,9 @@ class SecoustiCodec(Codec):
         Raises:
             SecoustiError: a codec that is not causal, or a precision this processor lacks.
         """
-        from secousti.onecore.codec import StreamingCodec
+        from secousti.onecore.secousti import PackedSecousti
 
-        return StreamingCodec(self, precision)
+        return PackedSecousti(self, precision)
 
     # ---------------------------------------------------------------- audio <-> Encoded
     def _encode(self, batch: AudioBatch, voice: bool) -> Encoded:
@@ -267,6 +271,14 @@ class SecoustiCodec(Codec):
         assert self.vocoder is not None
         audio, vocoder = self.vocoder(mel.to(self.dtype), substate(state, "vocoder"))
         return audio[:, 0], {"mel": mel_state, "vocoder": vocoder}
+
+    def mel_state(self, batch_size: int) -> State:
+        return self.token_decoder_state(batch_size)
+
+    def mel_step(self, codes: Tensor, voice: Tensor, state: State) -> tuple[Tensor, State]:
+        mel, new = self.synthesize_mel(codes, voice.to(self.dtype), state)
+        assert new is not None
+        return mel, new
 
     def flush_step(
         self,

@@ -58,6 +58,25 @@ class Frontend(ABC):
         self.pending = self._empty
 
     @property
+    def window(self) -> int:
+        """How many inputs ``recent`` keeps at most."""
+        return 0
+
+    @property
+    def overlap(self) -> int:
+        """Samples before its own that an input hears."""
+        return 0
+
+    @property
+    def exportable(self) -> bool:
+        """Whether ``analyse`` can be a graph for other runtimes."""
+        return True
+
+    @abstractmethod
+    def analyse(self, audio: Tensor) -> Tensor:
+        """``overlap`` samples and those of whole inputs [B, N] -> the inputs [B, C, T]."""
+
+    @property
     def recent(self) -> Tensor:
         """[C, T] the inputs that tell who speaks; T is 0 if there are none.
 
@@ -94,6 +113,9 @@ class SampleFrontend(Frontend):
         super().reset()
         self._heard = 0
 
+    def analyse(self, audio: Tensor) -> Tensor:
+        return audio[:, None]
+
     def tokens(self, num_samples: int) -> int:
         """Tokens of a recording of ``num_samples`` at the codec's rate."""
         return -(-num_samples // self.unit)
@@ -126,6 +148,22 @@ class MelFrontend(Frontend):
         empty = torch.zeros(mel.channels, 0, device=mel.filters.device)
         super().__init__(rate, mel.config.sample_rate, unit, empty)
         self._recent = empty
+
+    @property
+    def window(self) -> int:
+        return self._window
+
+    @property
+    def overlap(self) -> int:
+        return self._mel.mel.overlap
+
+    @property
+    def exportable(self) -> bool:
+        """Rows beside the mel (the pitch) have no graph."""
+        return self._mel.mel.channels == self._mel.mel.config.n_mels
+
+    def analyse(self, audio: Tensor) -> Tensor:
+        return self._mel.mel.frames(audio)
 
     @property
     def recent(self) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from secousti.cli.options import DEFAULT_MODEL, Model
+from secousti.cli.options import DEFAULT_MODEL, Force, Mode, Model
 
 
 def export(
@@ -25,12 +25,16 @@ def export(
     vocoder: Annotated[
         bool, typer.Option(help="With the vocoder, or log-mel as the decoder's output.")
     ] = True,
+    mode: Mode = "all",
+    force: Force = False,
 ) -> None:
-    """Streaming encoder, decoder and vocoder for other runtimes, with their state as tensors.
+    """Streaming graphs of a codec for other runtimes, with their state as tensors.
 
       secousti export -o exported
 
       secousti export -o small --int8
+
+      secousti export -o other -m p2psyn-mini-16k --mode plain
 
       python examples/onnx_stream.py exported speech.wav heard.wav
 
@@ -43,19 +47,22 @@ def export(
     from secousti.hub.resolve import load_codec
 
     done = run(
-        load_codec(model),  # type: ignore[arg-type]
+        load_codec(model),
         output,
         format=format,
         int8=int8,
         dynamic_batch=dynamic_batch,
         vocoder=vocoder,
+        mode=mode,
+        force=force,
     )
     table = Table(title=f"Exported to {done.folder}", show_header=False)
     for path in done.files:
         table.add_row(path.name, f"{path.stat().st_size / 1e6:.2f} MB")
     agreement = done.agreement
     table.add_row("ids equal to PyTorch's", f"{agreement.equal} of {agreement.tokens}")
-    table.add_row("log-mel differs by at most", f"{agreement.mel:.1e}")
-    if agreement.audio is not None:
-        table.add_row("audio differs by at most", f"{agreement.audio:.1e}")
+    for what in ("mel", "audio", "voice"):
+        gap = getattr(agreement, what)
+        if gap is not None:
+            table.add_row(f"{what} differs by at most", f"{gap:.1e}")
     Console().print(table)

@@ -1,21 +1,23 @@
-"""The three streaming steps as modules of flat tensors: inputs and state in, output and state out.
+"""A codec's steps as modules of flat tensors: inputs and state in, output and state out.
 
-A step is one token. All-zero state is the start of a stream, as everywhere in the package.
+A step is one token. All-zero state is the start of a stream, as everywhere in the package. The
+voice is a graph without state: a stretch of sound in, who speaks there out.
 """
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
-from secousti.codec import SecoustiCodec
+from secousti.base import ALL, Codec
 from secousti.errors import SecoustiError
+from secousti.export.prune import pruned
 from secousti.export.real import real_arithmetic
 from secousti.streaming.state import State, named_tensors, substate, tensor
+from secousti.vocoder.base import Vocoder
 
 
 class StepGraph(nn.Module, ABC):
@@ -25,14 +27,13 @@ class StepGraph(nn.Module, ABC):
     """
 
     name: str
-    parts: tuple[str, ...]
     input_names: tuple[str, ...]
     output_name: str
+    batched = True  # whether it can take any number of rows
 
-    def __init__(self, codec: SecoustiCodec, real: bool) -> None:
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
         super().__init__()
-        self.codec = _only(codec, self.parts)
-        self.real = real
+        self.codec, self.real, self.mode = codec, real, mode
 
     @abstractmethod
     def start(self, batch_size: int) -> State:
@@ -69,98 +70,149 @@ class StepGraph(nn.Module, ABC):
 
 
 class EncoderStep(StepGraph):
-    """Audio [B, frame_size] -> codes int64 [B, 1, 1]; the mel front end is inside."""
+    """Audio [B, frame_size] -> codes int64 [B, K, 1]; the front end is inside."""
 
     name = "encoder"
-    parts = ("mel", "encoder", "semantic_projection", "quantizer")
     input_names = ("audio",)
     output_name = "codes"
 
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
+        super().__init__(codec, real, mode)
+        self.frontend = codec.frontend(codec.sample_rate)
+
     def start(self, batch_size: int) -> State:
-        past = torch.zeros(batch_size, self.codec.mel.overlap)
-        return {"mel": {"past": past}, "codes": self.codec.token_encoder_state(batch_size)}
+        past = torch.zeros(batch_size, self.frontend.overlap)
+        return {"mel": {"past": past}, "codes": self.codec.encoder_state(batch_size)}
 
     def example(self, batch_size: int) -> tuple[Tensor, ...]:
         return (0.1 * torch.randn(batch_size, self.codec.frame_size),)
 
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
-        mel_state = substate(state, "mel")
-        assert mel_state is not None
-        audio = torch.cat([tensor(mel_state, "past"), inputs[0]], dim=1)
-        codes, new = self.codec.tokenize(self.codec.mel.frames(audio), substate(state, "codes"))
-        assert new is not None
-        past = audio[:, audio.shape[1] - self.codec.mel.overlap :]
-        return codes, {"mel": {"past": past}, "codes": new}
+        past, codes_state = substate(state, "mel"), substate(state, "codes")
+        assert past is not None
+        assert codes_state is not None
+        audio = torch.cat([tensor(past, "past"), inputs[0]], dim=1)
+        codes, new = self.codec.encode_step(self.frontend.analyse(audio), codes_state)
+        return codes, {"mel": {"past": audio[:, self.codec.frame_size :]}, "codes": new}
 
 
 class DecoderStep(StepGraph):
-    """Codes int64 [B, 1, 1] and voice [B, 64] -> log-mel [B, n_mels, frames_per_token]."""
+    """Codes int64 [B, K, 1] (and a voice [B, V]) -> audio [B, 1, frame_size], late by its delay."""
 
     name = "decoder"
-    parts = ("quantizer", "paralinguistic", "connector", "decoder")
-    input_names = ("codes", "paralinguistic")
+    output_name = "audio"
+
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
+        super().__init__(codec, real, mode)
+        self.input_names = ("codes", "paralinguistic") if codec.voice_size else ("codes",)
+
+    def start(self, batch_size: int) -> State:
+        return self.codec.decoder_state(batch_size)
+
+    def example(self, batch_size: int) -> tuple[Tensor, ...]:
+        codes = torch.randint(self.codec.codebook_size, (batch_size, self.codec.num_codebooks, 1))
+        voice = torch.tanh(torch.randn(batch_size, self.codec.voice_size))
+        return (codes, voice)[: len(self.input_names)]
+
+    def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
+        codes, *voices = inputs
+        voice = voices[0] if voices else codes.new_zeros((len(codes), 0), dtype=torch.float32)
+        audio, new = self.codec.decode_step(codes, state, voice=voice, mode=self.mode)
+        return audio[:, None].clamp(-1.0, 1.0), new
+
+
+class MelDecoderStep(DecoderStep):
+    """Codes and a voice -> log-mel [B, n_mels, frames of a token], which is final at once."""
+
     output_name = "mel"
 
     def start(self, batch_size: int) -> State:
-        return self.codec.token_decoder_state(batch_size)
-
-    def example(self, batch_size: int) -> tuple[Tensor, ...]:
-        size = self.codec.config.paralinguistic.hidden_size
-        codes = torch.randint(self.codec.codebook_size, (batch_size, 1, 1))
-        return codes, torch.tanh(torch.randn(batch_size, size))
+        return self.codec.mel_state(batch_size)
 
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
-        return self.codec.synthesize_mel(inputs[0], inputs[1], state)
+        return self.codec.mel_step(inputs[0], inputs[1], state)
 
 
 class VocoderStep(StepGraph):
-    """Log-mel [B, n_mels, frames_per_token] -> audio [B, 1, frame_size], late by its delay."""
+    """Log-mel [B, n_mels, frames of a token] -> audio [B, 1, frame_size], late by its delay."""
 
     name = "vocoder"
-    parts = ("vocoder",)
     input_names = ("mel",)
     output_name = "audio"
 
+    @property
+    def vocoder(self) -> Vocoder:
+        """The codec's own."""
+        assert self.codec.mel_vocoder is not None
+        return self.codec.mel_vocoder
+
     def start(self, batch_size: int) -> State:
-        assert self.codec.vocoder is not None
-        return self.codec.vocoder.init_state(batch_size)
+        return self.vocoder.init_state(batch_size)
 
     def example(self, batch_size: int) -> tuple[Tensor, ...]:
-        shape = (batch_size, self.codec.config.mel.n_mels, self.codec.frames_per_token)
-        return (torch.randn(shape) - 5.0,)
+        frames = self.codec.frame_size // self.vocoder.hop_length
+        return (torch.randn(batch_size, self.vocoder.n_mels, frames) - 5.0,)
 
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
-        assert self.codec.vocoder is not None
-        audio, new = self.codec.vocoder(inputs[0], state)
+        audio, new = self.vocoder(inputs[0], state)
         return audio.clamp(-1.0, 1.0), new
 
 
-def step_graphs(codec: SecoustiCodec, real: bool, vocoder: bool = True) -> list[StepGraph]:
-    """Encoder, decoder, and (if wanted) the vocoder if the codec has one.
+class VoiceGraph(StepGraph):
+    """Audio [1, voice_samples] and frames that count in it, int64 [1] -> voice [1, V]."""
+
+    name = "voice"
+    batched = False  # PyTorch's exporter fixes the batch of a GRU
+    input_names = ("audio", "frames")
+    output_name = "voice"
+
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
+        super().__init__(codec, real, mode)
+        self.frontend = codec.frontend(codec.sample_rate)
+        self.samples = self.frontend.overlap + self.frontend.window * codec.hop_length
+
+    def start(self, batch_size: int) -> State:
+        return {}
+
+    def example(self, batch_size: int) -> tuple[Tensor, ...]:
+        frames = torch.full((batch_size,), self.frontend.window)
+        return 0.1 * torch.randn(batch_size, self.samples), frames
+
+    def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
+        audio, frames = inputs
+        assert self.codec.voice_encoder is not None
+        voice: Tensor = self.codec.voice_encoder(self.frontend.analyse(audio), frames)
+        return voice, {}
+
+
+def step_graphs(codec: Codec, real: bool, vocoder: bool = True, mode: str = ALL) -> list[StepGraph]:
+    """Encoder and decoder; the vocoder, if the codec has one and it is wanted; the voice.
 
     Raises:
-        SecoustiError: the codec cannot stream, or hears pitch.
+        SecoustiError: the codec cannot stream so, has a front end without a graph, or no vocoder
+            that could be left out.
     """
     if not codec.causal:
         raise SecoustiError("a codec that is not causal cannot stream, so it cannot be exported")
-    if not codec.embeddings:
-        raise SecoustiError(f"the model {codec.model_id!r} has no streaming graphs to export")
-    if codec.config.pitch is not None:
+    if not codec.frontend(codec.sample_rate).exportable:
         raise SecoustiError(
             "a codec that hears pitch (config pitch) cannot be exported: its pitch tracker has no "
             "graph; run it in PyTorch"
         )
-    graphs: list[StepGraph] = [EncoderStep(codec, real), DecoderStep(codec, real)]
-    if vocoder and codec.vocoder is not None:
-        graphs.append(VocoderStep(codec, real))
-    return [graph.eval() for graph in graphs]
-
-
-def _only(codec: SecoustiCodec, parts: tuple[str, ...]) -> SecoustiCodec:
-    """A codec without its other modules, whose weights would be stored with the graph."""
-    part = copy.copy(codec)
-    part._modules = {name: m if name in parts else None for name, m in codec._modules.items()}
-    return part
+    kinds: list[type[StepGraph]] = [EncoderStep]
+    if codec.speaks_mel:
+        kinds.append(MelDecoderStep)
+        kinds += [VocoderStep] if vocoder and codec.mel_vocoder is not None else []
+    elif not vocoder:
+        raise SecoustiError(
+            f"the model {codec.model_id!r} decodes to audio without a vocoder that could be left "
+            "out: export it without --no-vocoder"
+        )
+    else:
+        codec.check_streams(mode)
+        kinds.append(DecoderStep)
+    kinds += [VoiceGraph] if codec.voice_size else []
+    return [pruned(kind(codec, real, mode).eval()) for kind in kinds]
 
 
 def _put(state: State, path: list[str], value: Tensor) -> None:

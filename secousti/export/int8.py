@@ -15,7 +15,7 @@ from secousti.errors import require
 
 # Modules whose linear layers carry most weights. The front end, the token projection and the
 # pitch network stay exact: they are small, and what they decide is not forgiving.
-_SCOPES = ("transformer.layers", "backbone")
+_SCOPES = ("transformer.layers", "backbone", "stack.blocks")
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -66,7 +66,8 @@ def shrunk(module: M) -> M:
     """A copy of ``module`` in which the same matrices are ``Int8Linear``."""
     small = copy.deepcopy(module)
     for name, child in list(small.named_modules()):
-        if isinstance(child, nn.Linear) and any(scope in name for scope in _SCOPES):
+        wanted = isinstance(child, nn.Linear) and any(scope in name for scope in _SCOPES)
+        if wanted and child.weight is not None:  # a step that never reads it has it no more
             parent, _, own = name.rpartition(".")
             setattr(small.get_submodule(parent), own, Int8Linear(child))
     return small

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from secousti.atomic import replacing
 from secousti.audio.mel import LOG_FLOOR
-from secousti.codec import SecoustiCodec
-from secousti.errors import require
+from secousti.base import ALL, Codec
+from secousti.errors import SecoustiError, require
 from secousti.export.check import Agreement, compare
 from secousti.export.graphs import StepGraph, step_graphs
 from secousti.export.int8 import quantize, shrunk
@@ -42,33 +42,42 @@ class Exported:
 
 
 def export(
-    codec: SecoustiCodec,
+    codec: Codec,
     folder: str | Path,
     *,
     format: Format = "onnx",
     int8: bool = False,
     dynamic_batch: bool = False,
     vocoder: bool = True,
+    mode: str = ALL,
+    force: bool = False,
 ) -> Exported:
-    """Write encoder, decoder, vocoder and ``export.json`` into ``folder``, and check them.
+    """Write a codec's graphs and ``export.json`` into ``folder``, and check them.
+
+    They are an encoder and a decoder, a vocoder where the decoder gives log-mel, and what hears
+    the voice where the codec keeps one.
 
     Args:
         int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits;
             everything else is then float32, whatever the codec's ``decode_precision``.
         dynamic_batch: any number of streams at once, instead of one.
         vocoder: also the vocoder; without it the decoder's log-mel is what comes out.
+        mode: one of the codec's that streams.
+        force: write over an earlier export.
 
     The graphs are run step by step beside PyTorch before they get their place. In float32 all
     ids must be equal and audio within 1e-3; int8 is only measured.
 
     Raises:
-        SecoustiError: not a streaming codec, the graphs disagree, or a package is missing.
+        SecoustiError: not a streaming codec (in this mode), the graphs disagree, a package is
+            missing, or the folder holds an export.
     """
+    folder = Path(folder)
+    _check_free(folder, force)
     codec = copy.deepcopy(codec).float().cpu().eval()
     if not int8:  # onnxruntime's integer products know no float64
         codec.prepare()
-    graphs = step_graphs(codec, real=format == "onnx", vocoder=vocoder)
-    folder = Path(folder)
+    graphs = step_graphs(codec, real=format == "onnx", vocoder=vocoder, mode=mode)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
         parts = Path(temporary)
@@ -81,11 +90,18 @@ def export(
         if not int8:
             agreement.insist()
         files = [_move(path, folder) for path in sorted(parts.iterdir())]
-    document = {**codec_metadata(codec), "int8": int8, "dynamic_batch": dynamic_batch}
+    document = {**codec_metadata(codec, mode), "int8": int8, "dynamic_batch": dynamic_batch}
     document["graphs"] = {g.name: graph_metadata(g, codec, int8)["graph"] for g in graphs}
     with replacing(folder / METADATA) as partial:
         partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return Exported(folder, [*files, folder / METADATA], agreement)
+
+
+def _check_free(folder: Path, force: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SecoustiError(f"{folder} is a file; name a folder for the graphs")
+    if (folder / METADATA).exists() and not force:
+        raise SecoustiError(f"{folder} holds an export; use --force to overwrite it")
 
 
 @contextmanager
@@ -101,26 +117,37 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def codec_metadata(codec: SecoustiCodec) -> dict[str, Any]:
+def codec_metadata(codec: Codec, mode: str) -> dict[str, Any]:
     """What a program needs to know to run the graphs."""
-    return {
+    frontend = codec.frontend(codec.sample_rate)
+    about: dict[str, Any] = {
         "model_id": codec.model_id,
         "weight_hash": codec.weight_hash,
         "sample_rate": codec.sample_rate,
         "frame_size": codec.frame_size,
+        "hop_length": codec.hop_length,
         "frame_rate": codec.frame_rate,
         "codebook_size": codec.codebook_size,
-        "latency": codec.latency(),
-        "vocoder_delay": 0 if codec.vocoder is None else codec.vocoder.delay,
-        "mel_mode": codec.config.mel.mode,
-        "mel_silence": math.log(LOG_FLOOR),  # what the vocoder hears after the end
+        "mode": mode,
+        "latency": codec.latency(mode),
+        "delay": codec.delay,
+        "overlap": frontend.overlap,
+        "lookahead": codec.lookahead,
+        "voice_size": codec.voice_size,
+        "voice_frames": frontend.window,
     }
+    if codec.speaks_mel:
+        vocoder = codec.mel_vocoder
+        about["vocoder_delay"] = 0 if vocoder is None else vocoder.delay
+        about["mel_mode"] = "centered" if codec.lookahead else "causal"
+        about["mel_silence"] = math.log(LOG_FLOOR)  # what the vocoder hears after the end
+    return about
 
 
-def graph_metadata(graph: StepGraph, codec: SecoustiCodec, int8: bool) -> dict[str, Any]:
+def graph_metadata(graph: StepGraph, codec: Codec, int8: bool) -> dict[str, Any]:
     """Metadata of one graph: the codec's, and its inputs, output and state."""
     return {
-        **codec_metadata(codec),
+        **codec_metadata(codec, graph.mode),
         "int8": int8,
         "graph": {
             "inputs": list(graph.input_names),
@@ -131,9 +158,10 @@ def graph_metadata(graph: StepGraph, codec: SecoustiCodec, int8: bool) -> dict[s
 
 
 def _program(graph: StepGraph, dynamic_batch: bool) -> tuple[Any, tuple[Tensor, ...]]:
-    batch = 2 if dynamic_batch else 1
+    dynamic = dynamic_batch and graph.batched
+    batch = 2 if dynamic else 1
     inputs = (*graph.example(batch), *graph.state_tensors(batch))
-    dimension = {0: torch.export.Dim("batch", min=1, max=4096)} if dynamic_batch else {}
+    dimension = {0: torch.export.Dim("batch", min=1, max=4096)} if dynamic else {}
     shapes = {"tensors": tuple(dimension for _ in inputs)}
     with torch.no_grad():
         program = torch.export.export(graph, inputs, dynamic_shapes=shapes, strict=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TypeVar
 
 import torch
@@ -11,6 +10,7 @@ from torch.nn import functional as F
 
 from secousti.acoustic.conv import CausalConv1d, CausalConvTranspose1d
 from secousti.onecore.linear import pack
+from secousti.onecore.swap import swapped
 from secousti.streaming.state import State, StreamingModule, tensor
 
 M = TypeVar("M", bound=nn.Module)
@@ -69,15 +69,15 @@ class StepConvTranspose(StreamingModule):
         return y.T[None], {"past": heard[..., x.shape[-1] :]}
 
 
+def packed_conv(module: nn.Module, dtype: torch.dtype) -> nn.Module | None:
+    """A dense causal convolution as one matrix product; ``None`` for any other module."""
+    if isinstance(module, CausalConv1d):
+        return StepConv(module, dtype) if module.conv.groups == 1 else None
+    if isinstance(module, CausalConvTranspose1d):
+        return StepConvTranspose(module, dtype)
+    return None
+
+
 def with_packed_convs(module: M, dtype: torch.dtype) -> M:
     """A copy of ``module`` whose dense causal convolutions, at any depth, are matrix products."""
-    if isinstance(module, CausalConv1d):
-        return module if module.conv.groups > 1 else StepConv(module, dtype)  # type: ignore[return-value]
-    if isinstance(module, CausalConvTranspose1d):
-        return StepConvTranspose(module, dtype)  # type: ignore[return-value]
-    clone = copy.copy(module)
-    clone._modules = {
-        name: None if child is None else with_packed_convs(child, dtype)
-        for name, child in module._modules.items()
-    }
-    return clone
+    return swapped(module, lambda child: packed_conv(child, dtype))

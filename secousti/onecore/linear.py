@@ -107,6 +107,17 @@ def pack(weight: Tensor, bias: Tensor | None, precision: Precision) -> PackedLin
     return HalfLinear(weight, bias) if precision == "float16" else Int8Linear(weight, bias)
 
 
+class PackedFrames(nn.Module):
+    """A packed layer for [1, T, C], in the place of a ``Linear`` of ``secousti.acoustic``."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, precision: Precision) -> None:
+        super().__init__()
+        self.linear = pack(weight, bias, precision)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x[0])[None]
+
+
 def token_precision(module: nn.Module, precision: Precision) -> Precision:
     """Of the weights of ``module``, which decides what tokens are."""
     size = sum(4 * parameter.numel() for parameter in module.parameters())

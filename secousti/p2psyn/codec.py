@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,10 @@ from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.teacher import Teacher, token_mask, tokens_for
 from secousti.streaming.chunks import in_chunks
 from secousti.streaming.state import State, substate
+
+if TYPE_CHECKING:
+    from secousti.onecore.linear import Precision
+    from secousti.p2psyn.packed import PackedP2PSyn
 
 # A non-causal codec works through long recordings in pieces, each with context on both sides.
 _PIECE, _CONTEXT = 1500, 250  # tokens
@@ -120,6 +124,16 @@ class P2PSynCodec(Codec):
                 f"the pseudo VQs of {self.model_id!r} hear later tokens, so they decode no "
                 "stream: use mode 'plain', or the whole recording"
             )
+
+    def for_streaming(self, precision: Precision = "float32") -> PackedP2PSyn:
+        """This codec rebuilt to run live on one core, in the modes that stream.
+
+        Raises:
+            SecoustiError: a codec that is not causal, or a precision this processor lacks.
+        """
+        from secousti.p2psyn.packed import PackedP2PSyn
+
+        return PackedP2PSyn(self, precision)
 
     # ---------------------------------------------------------------- audio <-> Encoded
     @inference

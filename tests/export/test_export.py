@@ -95,9 +95,11 @@ def test_the_example_is_the_stream_without_torch(
     wav, _ = load_audio(tmp_path / "in.wav")
     voice = torch.tanh(torch.randn(1, 64))
     np.save(tmp_path / "voice.npy", voice.numpy())
-    program = f"import sys, runpy; sys.modules['torch'] = None; runpy.run_path({str(EXAMPLE)!r})"
-    arguments = [exported.folder, tmp_path / "in.wav", tmp_path / "out.wav", tmp_path / "voice.npy"]
-    command = [sys.executable, "-c", program, *map(str, arguments)]
+    run = f"runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
+    program = f"import sys, runpy; sys.modules['torch'] = None; {run}"
+    arguments = [exported.folder, tmp_path / "in.wav", tmp_path / "out.wav"]
+    voiced = [*arguments, "--voice", tmp_path / "voice.npy"]
+    command = [sys.executable, "-c", program, *map(str, voiced)]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     encoder, decoder = StreamEncoder(codec), StreamDecoder(codec, voice)

@@ -127,10 +127,10 @@ def test_the_c_code_says_what_pytorch_says(monkeypatch: pytest.MonkeyPatch) -> N
     codec = SecoustiCodec.from_pretrained("mini-21hz")
     wav, _ = load_audio(SPEECH)
     compiled = codec.for_streaming("int8")
-    assert compiled.connector.transformer.native is not None
+    assert compiled.connector.native is not None
     monkeypatch.setattr(native, "load", lambda: None)
     plain = codec.for_streaming("int8")
-    assert plain.connector.transformer.native is None
+    assert plain.connector.native is None
     encoded = codec.encode(wav[:60000], codec.sample_rate)
     # A last bit may move a number over the edge of one of its 256 steps, and no further.
     same = (
@@ -138,8 +138,10 @@ def test_the_c_code_says_what_pytorch_says(monkeypatch: pytest.MonkeyPatch) -> N
         == plain.encode(wav[:60000], plain.sample_rate).codes
     )
     assert same.float().mean() > 0.95
-    mels = compiled.decode_mel(encoded), plain.decode_mel(encoded)
-    torch.testing.assert_close(*mels, atol=0.02, rtol=0)
+    ours, theirs = compiled.decode_mel(encoded), plain.decode_mel(encoded)
+    error = (theirs - codec.decode_mel(encoded)).abs()  # of 8 bits themselves
+    assert (ours - theirs).abs().mean() < 0.75 * error.mean() < 0.01
+    assert (ours - codec.decode_mel(encoded)).abs().mean() < 1.1 * error.mean()
 
 
 @pytest.mark.parametrize("rows", [1, 3])
