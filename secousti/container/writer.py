@@ -16,7 +16,7 @@ from secousti.container.header import LEARNED, PACKED, Header
 from secousti.container.stream import Writable
 from secousti.container.version2.records import RecordWriter
 from secousti.container.version2.stream import MAX_SKIP
-from secousti.container.version2.whole import whole_file
+from secousti.container.version2.whole import fits, whole_file
 
 # A record costs a few bytes around its tokens, and an adaptive model learns anew in each: runs
 # are long when nobody waits. A damaged record costs its run, so they are not endless.
@@ -130,8 +130,9 @@ class Writer:
             raise ContainerError(
                 f"the header promised {self.header.num_samples} samples, not {num_samples}"
             )
-        if self._stream is None and self._extra == b"":
-            self._write_whole(End(self.frames, num_samples, source_num_samples))
+        end = End(self.frames, num_samples, source_num_samples)
+        if self._stream is None and self._extra == b"" and fits(self.header, end):
+            self._write_whole(end)
         else:
             self._write_runs(partial=True)
             self._begun().end(num_samples, source_num_samples)

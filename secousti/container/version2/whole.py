@@ -40,24 +40,34 @@ def whole_file(
     header = replace(header, paralinguistic=0 if voice is None else header.paralinguistic)
     tokens = RunCodec(header, coder).store(codes) if codes.size else b""
     spoken = b"" if voice is None else store_voice(header, coder, voice, None)
-    odd = lengths(header, _told(header, end)) != end
-    data = MAGIC + bytes([WHOLE | kind_byte(header), flags_byte(header, odd)])
+    more = end.frames - lengths(header, _told(header, end)).frames
+    data = MAGIC + bytes([WHOLE | kind_byte(header), flags_byte(header, more > 0)])
     data += bytes.fromhex(header.token_hash)[:TOKEN_HASH]
     data += bytes.fromhex(header.voice_hash)[:VOICE_HASH] if voice is not None else b""
     data += facts(header)
-    numbers = [end.frames, end.num_samples, end.source_num_samples]
-    numbers = numbers if odd else [_told(header, end)]
+    numbers = [_told(header, end), *([more] if more else [])]
     numbers += [RunCodec(header, None).size(end.frames) - len(tokens)]
     data += b"".join(map(encode_varint, numbers)) + spoken + tokens
     crc = zlib.crc32(data) ^ _seal(header, coder)
     return data + crc.to_bytes(4, "little"), len(tokens), len(spoken)
 
 
-def lengths(header: Header, told: int) -> End:
-    """What one number says: samples of the source if its rate is known, else of the codec."""
+def lengths(header: Header, told: int, more: int = 0) -> End:
+    """What one number says: samples of the source if its rate is known, else of the codec.
+
+    ``more``: frames that the codec makes beyond those that the samples need.
+    """
     known = header.source_sample_rate is not None
     samples = header.resampled(told) if known else told
-    return End(-(-samples // header.frame_size), samples, told if known else 0)
+    return End(-(-samples // header.frame_size) + more, samples, told if known else 0)
+
+
+def fits(header: Header, end: End) -> bool:
+    """Whether a whole file can say so: its lengths follow from one number."""
+    told = lengths(header, _told(header, end))
+    return end.frames >= told.frames and told == End(
+        told.frames, end.num_samples, end.source_num_samples
+    )
 
 
 class Source:
@@ -81,12 +91,10 @@ class Source:
         """The next item."""
         return next(self._items)
 
-    def _read_lengths(self, header: Header, odd: bool) -> End:
-        if not odd:
-            told = self.cursor.varint("samples of the recording")
-            return lengths(header, told)
-        names = ("frames", "samples", "samples of the source")
-        return End(*(self.cursor.varint(name) for name in names))
+    def _read_lengths(self, header: Header, has_more: bool) -> End:
+        told = self.cursor.varint("samples of the recording")
+        more = self.cursor.varint("frames more than these need", MAX_RUN) if has_more else 0
+        return lengths(header, told, more)
 
     def _read(self) -> Iterator[Item]:
         header, end = self.header, self._end
