@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from secousti.container import End, Header, Reader, Tokens, Voice, Writer
+from secousti.container import Coder, End, Header, Reader, Tokens, Voice, Writer
 
 FRAME = 1024
 
@@ -28,14 +28,19 @@ def make_header(**changes: object) -> Header:
 
 
 def make_file(
-    codes: NDArray, header: Header, run_frames: int = 50, refresh: int = 0, live: bool = False
+    codes: NDArray,
+    header: Header,
+    run_frames: int = 50,
+    refresh: int = 0,
+    live: bool = False,
+    coder: Coder | None = None,
 ) -> bytes:
     """A whole file: a voice first and, with ``refresh``, after every so many frames.
 
     ``live``: a stream even if it is short.
     """
     file = io.BytesIO()
-    writer = Writer(file, header, run_frames)
+    writer = Writer(file, header, run_frames, coder)
     codes = np.atleast_2d(codes)
     if live:
         writer.flush()

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,13 +25,20 @@ from secousti.container import (
 )
 from secousti.container.varint import encode_varint
 from secousti.container.version2.stream import start_of_chain
+from secousti.entropy import load_coder
 from tests.container.files import make_file, make_header, make_voice
+from tests.entropy.toy import likely_tokens
 
+CODER = load_coder(Path(__file__).parents[1] / "vectors" / "v2" / "coder.safetensors")
 CODES = np.random.default_rng(1).integers(0, 6561, 203)
+LIKELY = likely_tokens(CODER, 203)
+LEARNED = make_header(payload="learned", coder_hash=CODER.token_hash)
 FILES = {
     "packed": make_file(CODES, make_header(), run_frames=20, refresh=60),
     "adaptive": make_file(CODES, make_header(payload="adaptive"), run_frames=20, refresh=60),
     "whole": make_file(CODES, make_header(payload="adaptive", source_sample_rate=48000), 300),
+    "learned": make_file(LIKELY, LEARNED, run_frames=20, refresh=60, coder=CODER),
+    "learned whole": make_file(LIKELY, LEARNED, 300, coder=CODER),
 }
 payloads = st.sampled_from(sorted(FILES))
 
@@ -39,18 +47,19 @@ def read_until_error(data: bytes) -> tuple[list, ContainerError | None]:
     """Every event before the end or the first error; any other exception is a failure."""
     events = []
     try:
-        for event in Reader(io.BytesIO(data), "a.sct"):
+        for event in Reader(io.BytesIO(data), "a.sct", coders=lambda header: [CODER]):
             events.append(event)
     except ContainerError as error:
         return events, error
     return events, None
 
 
-def assert_true(events: list) -> None:
+def assert_true(events: list, payload: str = "packed") -> None:
     """Whatever was returned is what was written."""
+    written = LIKELY if payload.startswith("learned") else CODES
     for event in events:
         if isinstance(event, Tokens):
-            np.testing.assert_array_equal(event.codes[0], CODES[event.start : event.end])
+            np.testing.assert_array_equal(event.codes[0], written[event.start : event.end])
         elif hasattr(event, "codes"):
             np.testing.assert_array_equal(event.codes, make_voice(event.start))
 
@@ -62,8 +71,8 @@ def test_a_truncated_file_yields_every_whole_record(payload: str, data: st.DataO
     size = data.draw(st.integers(0, len(whole) - 1))
     events, error = read_until_error(whole[:size])
     assert isinstance(error, TruncatedError)
-    assert_true(events)
-    reader = Reader(io.BytesIO(whole))
+    assert_true(events, payload)
+    reader = Reader(io.BytesIO(whole), coders=lambda header: [CODER])
     complete = sum(1 for _ in reader if reader.cursor.offset <= size)
     assert len(events) == complete
 
@@ -76,8 +85,8 @@ def test_a_flipped_bit_is_an_error(payload: str, data: st.DataObject) -> None:
     whole[bit // 8] ^= 1 << bit % 8
     events, error = read_until_error(bytes(whole))
     assert error is not None
-    assert_true(events)
-    if payload != "whole" and bit // 8 >= Reader(io.BytesIO(FILES[payload])).cursor.offset:
+    assert_true(events, payload)
+    if "whole" not in payload and bit // 8 >= Reader(io.BytesIO(FILES[payload])).cursor.offset:
         assert "record" in str(error)
         assert "(at byte" in str(error)
 
@@ -91,7 +100,7 @@ def test_any_damage_is_an_error_or_harmless(payload: str, data: st.DataObject) -
     stop = data.draw(st.integers(start, min(len(whole), start + 300)))
     damaged = whole[:start] + data.draw(st.binary(max_size=40)) + whole[stop:]
     events, error = read_until_error(damaged)
-    assert_true(events)
+    assert_true(events, payload)
     assert error is not None or damaged == whole
 
 
@@ -121,7 +130,7 @@ def test_any_records_with_good_checksums_are_events_or_errors(body: bytes) -> No
 
 def pieces_of(whole: bytes) -> tuple[bytes, list[bytes]]:
     """Header and records of a stream."""
-    reader = Reader(io.BytesIO(whole))
+    reader = Reader(io.BytesIO(whole), coders=lambda header: [CODER])
     cuts = [reader.cursor.offset]
     for _ in reader.items():
         cuts.append(reader.cursor.offset)
@@ -228,6 +237,9 @@ def test_something_after_the_end() -> None:
     events, error = read_until_error(FILES["packed"] + b"x")
     assert isinstance(error, CorruptedError)
     assert "follows the end" in str(error)
-    for data in FILES.values():
+    for payload, data in FILES.items():
+        whole, none = read_until_error(data)
+        assert none is None
+        assert_true(whole, payload)
         assert isinstance(read_until_error(data + b"x")[1], CorruptedError)
     assert_true(events)
