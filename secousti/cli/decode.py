@@ -65,18 +65,6 @@ def decode(
     """
     from secousti import files
 
-    if files.is_packets(inputs):
-        results = files.decode_packets(
-            inputs,
-            output,
-            model=model,
-            device=device,
-            force=force,
-            sample_rate=sample_rate,
-            track=progress,
-        )
-        summarize(results, "decoded")
-        return
     with until_input_ends(inputs):
         results = files.decode(
             inputs,

@@ -74,19 +74,6 @@ def encode(
     """
     from secousti import files
 
-    if packet_bytes is not None:
-        results = files.encode_packets(
-            inputs,
-            output,
-            packet_bytes,
-            model=model,
-            device=device,
-            force=force,
-            entropy=entropy,
-            track=progress,
-        )
-        summarize(results, "encoded")
-        return
     with until_input_ends(inputs):
         results = files.encode(
             inputs,
@@ -95,6 +82,7 @@ def encode(
             device=device,
             force=force,
             entropy=entropy,
+            packet_bytes=packet_bytes,
             latency=latency,
             refresh=refresh,
             raw=raw,

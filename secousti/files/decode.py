@@ -17,6 +17,7 @@ from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
+from secousti.files.packets import decode_packets, is_packets
 from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_tokens
@@ -42,7 +43,7 @@ def decode(
     raw: str | None = None,
     track: Track | None = None,
 ) -> list[Result]:
-    """Decode files, folders (their trees mirrored) or a pipe (``-``).
+    """Decode files, folders (their trees mirrored), packets as one recording, or a pipe (``-``).
 
     Args:
         model: the codec; by default the one that each file names.
@@ -58,6 +59,8 @@ def decode(
         SecoustiError: nothing could be begun, or the only input failed. With several inputs each
             result has its own ``error``.
     """
+    if is_packets(inputs):
+        return decode_packets(inputs, output, model, device, force, sample_rate, track)
     if min(start, 0 if end is None else end - start) < 0:
         raise SecoustiError(f"the stretch from {start} s to {end} s has no length")
     whole = start == 0 and end is None

@@ -13,6 +13,7 @@ from secousti.container.info import SCT
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
 from secousti.files.models import Shelf
+from secousti.files.packets import encode_packets
 from secousti.files.sessions import LATENCY
 from secousti.files.sinks import write_tokens
 from secousti.files.sources import open_speech
@@ -27,6 +28,7 @@ def encode(
     device: str = "cpu",
     force: bool = False,
     entropy: str | None = None,
+    packet_bytes: int | None = None,
     latency: float = LATENCY,
     refresh: float | None = None,
     raw: str | None = None,
@@ -40,6 +42,8 @@ def encode(
     Args:
         entropy: ``learned``, ``adaptive`` or ``packed``; by default learned if the model has a
             learned coder, else packed.
+        packet_bytes: write ``output`` as a folder of packets of at most so many bytes, each of
+            which decodes alone.
         latency: seconds of sound in a record of a live stream.
         refresh: send the voice of a live stream again every so many seconds.
         raw: the inputs have no header; they are ``FORMAT:RATE[:CHANNELS]``, as ``s16le:16000``.
@@ -49,6 +53,9 @@ def encode(
         SecoustiError: nothing could be begun, or the only input failed. With several inputs each
             result has its own ``error``.
     """
+    if packet_bytes is not None:
+        shared = (model, device, force, entropy, track)
+        return encode_packets(inputs, output, packet_bytes, *shared)
     shelf = Shelf(model, device)
     layout = None if raw is None else RawFormat.parse(raw)
 

@@ -31,7 +31,6 @@ def encode_packets(
     inputs: Sequence[str],
     output: str,
     size: int,
-    *,
     model: str = DEFAULT_MODEL,
     device: str = "cpu",
     force: bool = False,
@@ -82,7 +81,6 @@ def is_packets(inputs: Sequence[str]) -> bool:
 def decode_packets(
     inputs: Sequence[str],
     output: str,
-    *,
     model: str | None = None,
     device: str = "cpu",
     force: bool = False,
