@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from secousti.memory import keep_few_heaps, keep_few_kernels
 from secousti.serve.access import AccessControl
 from secousti.serve.errors import Refused
 from secousti.serve.hub import Hub
@@ -38,6 +39,8 @@ def create_app(options: ServeOptions | None = None) -> FastAPI:
     """
     options = options or ServeOptions()
     torch.set_num_threads(1)
+    keep_few_kernels()
+    keep_few_heaps()
     hub = Hub(load_models(options.models, options.device), options)
 
     @asynccontextmanager

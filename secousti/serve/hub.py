@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import secrets
 import threading
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secousti.audio.opening import open_audio
 from secousti.errors import SecoustiError
-from secousti.files.wav import WavReader
+from secousti.memory import give_back
 from secousti.serve.errors import Refused
 from secousti.serve.mailbox import Inbox, Outbox
 from secousti.serve.messages import MAX_RATE, MIN_RATE, Start, parse_voice
@@ -26,6 +26,7 @@ from secousti.voice import quantize
 
 _STEP_SOUND = 0.1  # seconds of sound that one session may compute in a step
 _VOICES_AT_ONCE = 2
+_TRIM_EVERY = 64  # sessions that ended
 
 
 class Hub:
@@ -43,6 +44,7 @@ class Hub:
         ]
         self._sessions: dict[str, tuple[Session, Worker]] = {}
         self._lock = threading.Lock()
+        self._closed = 0
         self._voices = threading.Semaphore(_VOICES_AT_ONCE)
         self.metrics.watch("load", "Share of the workers' time that is needed", self.load)
         self.metrics.watch("results_bytes", "Bytes kept for download", lambda: self.results.size)
@@ -113,6 +115,9 @@ class Hub:
             _, worker = self._sessions.pop(session.name)
             worker.remove(session)
         session.inbox.clear()
+        self._closed += 1
+        if self._closed % _TRIM_EVERY == 0:
+            give_back()
         self.metrics.sessions.labels(session.model, session.start.kind).dec()
         if session.finished:
             self.metrics.finished.inc()
@@ -141,10 +146,10 @@ class Hub:
         }
 
     def voice(self, model: str | None, data: bytes) -> tuple[NDArray[np.int8], float]:
-        """The voice int8 [64] of a WAV file, and the seconds of it that were heard.
+        """The voice int8 [V] of the bytes of a recording, and the seconds of it that were heard.
 
         Raises:
-            Refused: not such a file, or too many at once.
+            Refused: no recording, or too many at once.
         """
         codec = self.models.get(model).codec
         if not self._voices.acquire(blocking=False):
@@ -161,14 +166,13 @@ class Hub:
             self._voices.release()
 
     def _recording(self, data: bytes) -> tuple[NDArray[np.float32], int]:
-        audio = WavReader(io.BytesIO(data), "the recording")
-        if not MIN_RATE <= audio.sample_rate <= MAX_RATE:
-            raise Refused(
-                "bad_message",
-                f"the recording has {audio.sample_rate} Hz; {MIN_RATE} to {MAX_RATE} are read",
-            )
-        samples = audio.read(int(self.options.limits.voice_seconds * audio.sample_rate))
-        return samples, audio.sample_rate
+        with open_audio(data, "the recording") as audio:
+            rate = audio.sample_rate
+            if not MIN_RATE <= rate <= MAX_RATE:
+                raise Refused(
+                    "bad_message", f"the recording has {rate} Hz; {MIN_RATE} to {MAX_RATE} are read"
+                )
+            return audio.read(int(self.options.limits.voice_seconds * rate)), rate
 
     def stop(self) -> None:
         """End the workers."""

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from secousti.errors import SecoustiError
 from secousti.serve import Limits, ServeOptions
-from secousti.serve.client import ServerError, Stream, download, pcm
+from secousti.serve.client import ServerError, Stream, download, pcm, voice
 from secousti.serve.errors import CODES
 from secousti.serve.packets import MEL, TOKENS, VOICE, Packet, audio_packet
 from secousti.serve.recording import Result, Results
@@ -201,6 +202,29 @@ def test_voices_are_limited(serving) -> None:
         request = urllib.request.Request(server.url + "/v1/voices", bytes(5000))
         with pytest.raises(urllib.error.HTTPError, match="413"):
             urllib.request.urlopen(request)
+
+
+def test_voices_of_any_recording(server: Served, tmp_path) -> None:
+    """The page takes what a browser decodes; the server took WAV alone."""
+    speech = toy_speech(1.0, 16000)[0].numpy()
+    voices = []
+    for name in ("a.wav", "a.flac"):
+        soundfile.write(tmp_path / name, speech, 16000, subtype="PCM_16")
+        voices.append(voice(server.url, tmp_path / name))
+    assert voices[0] == voices[1]
+    (tmp_path / "no.mp3").write_bytes(b"ID3 but no audio" * 9)
+    with pytest.raises(ServerError, match="not audio that can be read"):
+        voice(server.url, tmp_path / "no.mp3")
+
+
+def test_a_length_that_is_claimed_costs_nothing(server: Served) -> None:
+    """A decode session with samples of 2^30 took gigabytes of the server at its end."""
+    with Stream(server.url, kind="decode", samples=2**30, output=pcm(48000)) as stream:
+        stream.send_tokens(np.zeros(3, np.int64))
+        stream.end()
+        done = list(stream)[-1]
+    frames = 3 * server.codec.frame_size
+    assert abs(done["samples_out"] - frames * 48000 / server.codec.sample_rate) < 3
 
 
 @pytest.mark.parametrize(
