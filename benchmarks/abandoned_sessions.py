@@ -2,8 +2,8 @@
 
     python -m benchmarks.abandoned_sessions --sessions 10000
 
-Rounds of sessions, each dropped by closing its socket: half of them before ``start``, the others after
-some sound. After each round the server's memory is read. It must not grow from round to round.
+Rounds of sessions, each dropped by closing its socket: half of them before ``start``, the others
+after some sound. After each round the server's memory is read: it must not go on growing.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ from secousti.errors import SecoustiError
 from secousti.extraction.inputs.base import Source
 from secousti.extraction.items import Begun, Fault, Item, Progress, Task, TokenRow, broken
 from secousti.extraction.journal import SHARDS, STATE, Record, hash_of_files
-from secousti.memory import give_back, keep_few_kernels
 from secousti.extraction.outputs import open_writer
 from secousti.extraction.settings import CodecFacts, Settings
 from secousti.extraction.stamp import stamp
 from secousti.extraction.tokenizer import Tokenizer, Tokens
 from secousti.extraction.windows import Window, windows
+from secousti.memory import give_back, keep_few_kernels
 
 Event: TypeAlias = Progress | Record
 _DEADLY = "it ended the process that worked on it, each time (out of memory?)"
