@@ -245,8 +245,10 @@ class _Construction(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func in _RANDOM or getattr(func, "__module__", "") == nn.init.__name__:
+        if getattr(func, "__module__", "") == nn.init.__name__:
             return args[0] if args else kwargs["tensor"]
+        if func in _RANDOM:  # zeros, as some draw again until all numbers lie within bounds
+            return args[0].zero_()
         if func in _FACTORIES:
             self._left -= _numbers(args)
             if self._left < 0:

@@ -12,7 +12,7 @@ from secousti.container import Accounting, Event, Voice
 from secousti.container.info import SCT
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
-from secousti.files.models import Shelf
+from secousti.files.models import LoadedCodecs
 from secousti.files.sessions import LATENCY, speak
 from secousti.files.sinks import write_audio, write_tokens
 from secousti.files.sources import SOUND_OR_TOKENS, Speech, open_speech
@@ -48,11 +48,11 @@ def convert(
     if voice == PIPE:
         raise SecoustiError("the voice must be a file: a pipe is for what is to be said")
     jobs = plan(inputs, output, SOUND_OR_TOKENS, ".wav", force, outputs=WRITABLE_SUFFIXES | {SCT})
-    shelf = Shelf(model, device)
-    codes = _voice_of(voice, shelf)
+    codecs = LoadedCodecs(model, device)
+    codes = _voice_of(voice, codecs)
 
     def work(job: Job) -> Result:
-        with open_speech(job.source, shelf, latency=latency) as speech:
+        with open_speech(job.source, codecs, latency=latency) as speech:
             return _convert(job, speech, codes, sample_rate)
 
     return run(jobs, work, track)
@@ -75,13 +75,13 @@ def _in_voice(events: Iterable[Event], codes: NDArray[np.int8]) -> Iterator[Even
     yield from (event for event in events if not isinstance(event, Voice))
 
 
-def _voice_of(path: str, shelf: Shelf) -> NDArray[np.int8]:
+def _voice_of(path: str, codecs: LoadedCodecs) -> NDArray[np.int8]:
     """The last, best known paralinguistic vector of a recording.
 
     Raises:
         SecoustiError: it has none.
     """
-    with open_speech(path, shelf) as speech:
+    with open_speech(path, codecs) as speech:
         if not speech.header.paralinguistic:
             raise SecoustiError(
                 f"the model {speech.header.model!r} keeps no voice apart from its tokens, so it "

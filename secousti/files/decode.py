@@ -16,7 +16,7 @@ from secousti.container.info import SCT
 from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
-from secousti.files.models import Shelf
+from secousti.files.models import LoadedCodecs
 from secousti.files.packets import decode_packets, is_packets
 from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
@@ -70,26 +70,26 @@ def decode(
     else:
         jobs = plan(inputs, output, {SCT}, ".raw", force, outputs=RAW_SUFFIXES)
         sample_rate = layout.sample_rate
-    shelf = Shelf(model, device)
+    codecs = LoadedCodecs(model, device)
 
     def work(job: Job) -> Result:
         if whole:
-            return _decode(job, shelf, sample_rate, partial, mode, max_seconds, layout)
-        return _decode_stretch(job, shelf, sample_rate, start, end, mode, layout)
+            return _decode(job, codecs, sample_rate, partial, mode, max_seconds, layout)
+        return _decode_stretch(job, codecs, sample_rate, start, end, mode, layout)
 
     return run(jobs, work, track)
 
 
 def _decode(
     job: Job,
-    shelf: Shelf,
+    codecs: LoadedCodecs,
     sample_rate: int | None,
     partial: bool,
     mode: str,
     max_seconds: float,
     raw: RawFormat | None,
 ) -> Result:
-    with open_tokens(job.source, shelf, max_seconds) as speech:
+    with open_tokens(job.source, codecs, max_seconds) as speech:
         rate = sample_rate or speech.codec.sample_rate
         heard_live = speech.live and job.target == PIPE
         portions = speak(speech.codec, speech.events, speech.header, rate, mode, heard_live)
@@ -114,7 +114,7 @@ def _forgiving(
 
 def _decode_stretch(
     job: Job,
-    shelf: Shelf,
+    codecs: LoadedCodecs,
     sample_rate: int | None,
     start: float,
     end: float | None,
@@ -126,12 +126,12 @@ def _decode_stretch(
         raise SecoustiError("a stretch is read from a file: a pipe cannot seek")
     with open(job.source, "rb") as file:
         header = Reader(file, job.source).header
-        codec = shelf.codec(header, job.source)
+        codec = codecs.codec(header, job.source)
         rate = sample_rate or codec.sample_rate
         first = max(0, int((start - BEFORE) * header.frame_rate))
         last = None if end is None else math.ceil((end + AFTER) * header.frame_rate)
         file.seek(0)
-        events = _moved(read_range(file, first, last, job.source, shelf.coders), first, header)
+        events = _moved(read_range(file, first, last, job.source, codecs.coders), first, header)
         audio = np.concatenate(list(speak(codec, events, header, rate, mode)))
     offset = first / header.frame_rate
     stop = None if end is None else round((end - offset) * rate)

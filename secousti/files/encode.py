@@ -12,7 +12,7 @@ from secousti.container.encoded import check_codec, codec_header, reads_voices
 from secousti.container.info import SCT
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, plan, run
-from secousti.files.models import Shelf
+from secousti.files.models import LoadedCodecs
 from secousti.files.packets import encode_packets
 from secousti.files.sessions import LATENCY
 from secousti.files.sinks import write_tokens
@@ -56,18 +56,18 @@ def encode(
     if packet_bytes is not None:
         shared = (model, device, force, entropy, track)
         return encode_packets(inputs, output, packet_bytes, *shared)
-    shelf = Shelf(model, device)
+    codecs = LoadedCodecs(model, device)
     layout = None if raw is None else RawFormat.parse(raw)
 
     def finished(job: Job) -> bool:
-        return layout is None and is_made_by(job, shelf, entropy)
+        return layout is None and is_made_by(job, codecs, entropy)
 
     suffixes = RAW_SUFFIXES if layout else AUDIO_SUFFIXES
     jobs = plan(inputs, output, suffixes, SCT, force, finished=finished)
-    shelf.default()  # a wrong model is one error, not one for every file
+    codecs.default()  # a wrong model is one error, not one for every file
 
     def work(job: Job) -> Result:
-        with open_speech(job.source, shelf, entropy, latency, refresh, layout) as speech:
+        with open_speech(job.source, codecs, entropy, latency, refresh, layout) as speech:
             end, bits = write_tokens(
                 job.target, speech.header, speech.events, speech.live, speech.codec.coder
             )
@@ -76,14 +76,14 @@ def encode(
     return run(jobs, work, track)
 
 
-def is_made_by(job: Job, shelf: Shelf, entropy: str | None) -> bool:
+def is_made_by(job: Job, codecs: LoadedCodecs, entropy: str | None) -> bool:
     """Whether the target of a job holds what the job would make, of a recording as it is now."""
     if os.stat(job.source).st_mtime_ns > os.stat(job.target).st_mtime_ns:
         return False
     try:
         with open(job.target, "rb") as file:
             header = Reader(file, job.target).header
-        codec = shelf.default()
+        codec = codecs.default()
         check_codec(header, codec, job.target)
     except (SecoustiError, OSError):
         return False

@@ -30,8 +30,8 @@ def load(name: str, device: str = "cpu") -> Codec:
     return load_codec(name, device=device)
 
 
-class Shelf:
-    """The codecs that files need.
+class LoadedCodecs:
+    """The codecs that files need, each loaded once.
 
     Args:
         model: use this one for every file; ``None``: the one that each file names.

@@ -16,7 +16,7 @@ from secousti.container.encoded import codec_header
 from secousti.container.packet import PacketCodec
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, Track, run
-from secousti.files.models import Shelf
+from secousti.files.models import LoadedCodecs
 from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_speech
@@ -51,12 +51,12 @@ def encode_packets(
     old = sorted(folder.glob(f"*{PACKET}"))
     if old and not force:
         raise SecoustiError(f"{output} holds packets already; --force replaces them")
-    shelf = Shelf(model, device)
-    codec = shelf.default()
+    codecs = LoadedCodecs(model, device)
+    codec = codecs.default()
     packets = packet_codec(codec, entropy)
 
     def work(job: Job) -> Result:
-        with open_speech(job.source, shelf) as speech:
+        with open_speech(job.source, codecs) as speech:
             codes, voice, end = _gathered(speech.events)
         made = list(packets.split(codes, voice, size))
         bits = Accounting()
@@ -98,7 +98,7 @@ def decode_packets(
     """
     if os.path.lexists(output) and output != PIPE and not force:
         raise SecoustiError(f"{output} exists already; --force overwrites it")
-    codec = Shelf(model or DEFAULT_MODEL, device).default()
+    codec = LoadedCodecs(model or DEFAULT_MODEL, device).default()
     rate = sample_rate or codec.sample_rate
     paths = sorted(path for item in inputs for path in _paths(item))
 

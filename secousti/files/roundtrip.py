@@ -10,7 +10,7 @@ from secousti.audio.io import AUDIO_SUFFIXES
 from secousti.base import ALL
 from secousti.container import Event, Writer
 from secousti.files.jobs import Job, Result, Track, plan, run
-from secousti.files.models import Shelf
+from secousti.files.models import LoadedCodecs
 from secousti.files.sessions import LATENCY, speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_speech
@@ -45,11 +45,11 @@ def roundtrip(
             result has its own ``error``.
     """
     jobs = plan(inputs, output, AUDIO_SUFFIXES, ".wav", force)
-    shelf = Shelf(model, device)
-    rate = sample_rate or shelf.default().sample_rate
+    codecs = LoadedCodecs(model, device)
+    rate = sample_rate or codecs.default().sample_rate
 
     def work(job: Job) -> Result:
-        with open_speech(job.source, shelf, entropy, latency) as speech:
+        with open_speech(job.source, codecs, entropy, latency) as speech:
             writer = Writer(_Nowhere(), speech.header, coder=speech.codec.coder)
             events = _counted(speech.events, writer, speech.live)
             heard_live = speech.live and job.target == PIPE

@@ -19,7 +19,7 @@ from secousti.container.encoded import codec_header, encoded_events, reads_voice
 from secousti.container.info import SCT
 from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
-from secousti.files.models import Shelf
+from secousti.files.models import LoadedCodecs
 from secousti.files.sessions import LATENCY, listen
 from secousti.paths import PIPE, STDIN, is_stream
 
@@ -86,7 +86,7 @@ def _begun(file: Any, name: str, live: bool, path: str | None = None) -> Opened:
 @contextmanager
 def open_speech(
     source: str,
-    shelf: Shelf,
+    codecs: LoadedCodecs,
     entropy: str | None = None,
     latency: float = LATENCY,
     refresh: float | None = None,
@@ -105,11 +105,11 @@ def open_speech(
             raise SecoustiError(f"{opened.name} is empty")
         if raw is None and opened.begun == MAGIC:
             yield read_tokens(
-                Reader(opened.file, opened.name, coders=shelf.coders), shelf, opened.live
+                Reader(opened.file, opened.name, coders=codecs.coders), codecs, opened.live
             )
             return
         with _reader(opened, raw) as audio:
-            codec = shelf.default()
+            codec = codecs.default()
             if opened.live and audio.arrives:
                 yield _live(audio, codec, entropy, latency, refresh)
                 audio.drain()
@@ -142,21 +142,23 @@ def _whole(audio: AudioReader, codec: Codec, entropy: str | None) -> Speech:
 
 
 @contextmanager
-def open_tokens(source: str, shelf: Shelf, max_seconds: float = MAX_SECONDS) -> Iterator[Speech]:
+def open_tokens(
+    source: str, codecs: LoadedCodecs, max_seconds: float = MAX_SECONDS
+) -> Iterator[Speech]:
     """A ``.sct`` file, pipe or device.
 
     Raises:
         SecoustiError: not a ``.sct`` file, or its model is not at hand.
     """
     with open_input(source) as opened:
-        reader = Reader(opened.file, opened.name, max_seconds=max_seconds, coders=shelf.coders)
-        yield read_tokens(reader, shelf, opened.live)
+        reader = Reader(opened.file, opened.name, max_seconds=max_seconds, coders=codecs.coders)
+        yield read_tokens(reader, codecs, opened.live)
 
 
-def read_tokens(reader: Reader, shelf: Shelf, live: bool) -> Speech:
+def read_tokens(reader: Reader, codecs: LoadedCodecs, live: bool) -> Speech:
     """What ``reader`` reads, with the codec that it is for."""
     told = reader.header
-    codec = shelf.codec(told, reader.name)
+    codec = codecs.codec(told, reader.name)
     header = codec_header(
         codec,
         source_sample_rate=told.source_sample_rate,

@@ -85,6 +85,8 @@ class HubMixin(Identified):
             model = _load(cls, config, tuple(weight_files(folder, document)), parts)
         model.model_id = document.get("model_id", Path(str(name)).name)
         model.coder = load_coder_of(folder)
+        if parts == "decoder" and isinstance(document.get("token_hash"), str):
+            vars(model)["token_hash"] = document["token_hash"]  # what it is made of is not here
         model.prepare()
         return model.eval().to(device)  # type: ignore[attr-defined]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-Judgement = tuple[Tensor, list[Tensor]]
+DiscriminatorOutput = tuple[Tensor, list[Tensor]]  # a map of scores, and the features before it
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class DiscriminatorConfig:
     layers: int = 4
 
 
-class ConvJudge(nn.Module):
+class ConvDiscriminator(nn.Module):
     """Strided 2-D convolutions to a map of scores; the activations are the features.
 
     Args:
@@ -48,7 +48,7 @@ class ConvJudge(nn.Module):
         last = (3, 1) if kernel[1] == 1 else (3, 3)
         self.score = weight_norm(nn.Conv2d(widths[-1], 1, last, 1, (1, last[1] // 2)))
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         features = []
         for conv in self.convs:
             x = F.leaky_relu(conv(x), 0.1)
@@ -62,11 +62,11 @@ class PeriodDiscriminator(nn.Module):
     def __init__(self, period: int, config: DiscriminatorConfig) -> None:
         super().__init__()
         self.period = period
-        self.judge = ConvJudge(1, config, (5, 1))
+        self.discriminator = ConvDiscriminator(1, config, (5, 1))
 
-    def forward(self, audio: Tensor) -> Judgement:
+    def forward(self, audio: Tensor) -> DiscriminatorOutput:
         audio = F.pad(audio, (0, -audio.shape[-1] % self.period))
-        return self.judge(audio.unflatten(-1, (-1, self.period)))
+        return self.discriminator(audio.unflatten(-1, (-1, self.period)))
 
 
 class SpectrumDiscriminator(nn.Module):
@@ -78,9 +78,9 @@ class SpectrumDiscriminator(nn.Module):
         super().__init__()
         self.n_fft = n_fft
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.judge = ConvJudge(2, config, (3, 7))
+        self.discriminator = ConvDiscriminator(2, config, (3, 7))
 
-    def forward(self, audio: Tensor) -> Judgement:
+    def forward(self, audio: Tensor) -> DiscriminatorOutput:
         spectrum = torch.stft(
             audio[:, 0].float(),
             self.n_fft,
@@ -90,18 +90,20 @@ class SpectrumDiscriminator(nn.Module):
             return_complex=True,
         )
         compressed = spectrum / (spectrum.abs() + 1e-5).sqrt()  # quiet parts are heard too
-        return self.judge(torch.view_as_real(compressed).permute(0, 3, 2, 1).to(audio.dtype))
+        return self.discriminator(
+            torch.view_as_real(compressed).permute(0, 3, 2, 1).to(audio.dtype)
+        )
 
 
 class Discriminators(nn.Module):
-    """All of them: audio [B, 1, T] -> one judgement (score map, feature list) each."""
+    """All of them: audio [B, 1, T] -> one output (score map, feature list) each."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
-        self.judges = nn.ModuleList(
+        self.discriminators = nn.ModuleList(
             [PeriodDiscriminator(period, config) for period in config.periods]
             + [SpectrumDiscriminator(n_fft, config) for n_fft in config.n_ffts]
         )
 
-    def forward(self, audio: Tensor) -> list[Judgement]:
-        return [judge(audio) for judge in self.judges]
+    def forward(self, audio: Tensor) -> list[DiscriminatorOutput]:
+        return [discriminator(audio) for discriminator in self.discriminators]

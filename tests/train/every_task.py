@@ -64,7 +64,7 @@ def tasks(folder: Path, output: Path, batch: int) -> dict[str, Any]:
 _SMALL = {"channels": 8, "layers": 1, "pitch_channels": 8, "n_fft": 512, "lookahead": 1}
 _LOSS = {
     "adversarial_from": 0.3,
-    "judged_frames": 8,
+    "adversarial_frames": 8,
     "n_ffts": [256, 128],
     "discriminators": {"periods": [2], "n_ffts": [128], "channels": 2, "layers": 2},
 }

@@ -35,14 +35,14 @@ def whole(corpus):
 
 
 @pytest.fixture(scope="module")
-def judged(corpus):
-    """An uninterrupted run of every module on every loss, judged and heard in other voices."""
+def scored(corpus):
+    """An uninterrupted run of every module on every loss, scored and heard in other voices."""
     folder, manifest = corpus
     document = toy_document(folder, manifest)
     training = document["training"]
     listener = folder / "listener"
     save_listener(VoiceListener(MelConfig(), ListenerConfig(channels=8, dilations=(1,))), listener)
-    training["objective"] |= {"warp_share": 0.5, "judge": {"channels": 4, "layers": 2}}
+    training["objective"] |= {"warp_share": 0.5, "discriminator": {"channels": 4, "layers": 2}}
     training["objective"]["listener"] = str(listener)
     training["schedule"] |= {
         "strategy": "joint",
@@ -53,9 +53,9 @@ def judged(corpus):
         "conversion_words": 1.0,
     }
     training["optim"]["name"] = "muon"
-    training["run"]["output"] = str(folder / "judged")
-    config = write_config(folder, document, "judged.yaml")
-    return config, folder / "judged", finish(train(config))
+    training["run"]["output"] = str(folder / "scored")
+    config = write_config(folder, document, "scored.yaml")
+    return config, folder / "scored", finish(train(config))
 
 
 def _kill_at(config: Path, run: Path, step: int, how: signal.Signals) -> int:
@@ -71,7 +71,7 @@ def _kill_at(config: Path, run: Path, step: int, how: signal.Signals) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize(("kind", "step"), [("whole", 5), ("whole", 11), ("judged", 7)])
+@pytest.mark.parametrize(("kind", "step"), [("whole", 5), ("whole", 11), ("scored", 7)])
 def test_killed_and_continued_gives_bit_identical_losses(request, tmp_path, kind, step):
     config, reference, _ = request.getfixturevalue(kind)
     run = tmp_path / "run"
@@ -108,12 +108,12 @@ def test_a_run_goes_through_both_stages_and_leaves_a_codec(whole):
     assert state["step"] == 16
 
 
-def test_everything_that_judges_speech_is_logged_and_finite(judged):
-    _, run, output = judged
+def test_everything_that_judges_speech_is_logged_and_finite(scored):
+    _, run, output = scored
     assert "stage 'joint'" in output
     found = losses(run)
     last = {name.split("/")[1]: value for (step, name), value in found.items() if step == 16}
-    assert {"loudness", "intelligibility", "judge", "adversarial", "features"} <= set(last)
+    assert {"loudness", "intelligibility", "discriminator", "adversarial", "features"} <= set(last)
     assert {"conversion", "conversion_words"} <= set(last)
     assert all(math.isfinite(value) for value in last.values())
     assert not any(name == "train/adversarial" for step, name in found if step <= 4)

@@ -13,17 +13,17 @@ TINY = DiscriminatorConfig(periods=(2, 5), n_ffts=(256, 128), channels=4, max_ch
 
 def test_shapes_and_gradients() -> None:
     torch.manual_seed(0)
-    judges = Discriminators(TINY)
+    discriminators = Discriminators(TINY)
     audio = torch.randn(2, 1, 2001, requires_grad=True)
-    judged = judges(audio)
-    assert len(judged) == 4
-    for score, features in judged:
+    scored = discriminators(audio)
+    assert len(scored) == 4
+    for score, features in scored:
         assert score.shape[:2] == (2, 1)
         assert len(features) == TINY.layers
-    generator_loss(judged, "hinge").backward()
+    generator_loss(scored, "hinge").backward()
     assert audio.grad is not None
     assert audio.grad.abs().sum() > 0
-    assert all(p.grad is not None for p in judges.parameters())
+    assert all(p.grad is not None for p in discriminators.parameters())
 
 
 def test_light_by_default() -> None:
@@ -41,15 +41,15 @@ def test_losses_have_the_right_sign(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["hinge", "least_squares"])
 def test_they_learn(kind: str) -> None:
     torch.manual_seed(0)
-    judges = Discriminators(TINY)
-    optimizer = torch.optim.AdamW(judges.parameters(), 3e-3)
+    discriminators = Discriminators(TINY)
+    optimizer = torch.optim.AdamW(discriminators.parameters(), 3e-3)
     time = torch.arange(2048) / 22050
     first = last = 0.0
     for step in range(25):
         pitch = torch.rand(4, 1, 1) * 200 + 100
         real = torch.sin(2 * torch.pi * pitch * time)
         fake = torch.randn(4, 1, 2048) * 0.5
-        loss = discriminator_loss(judges(real), judges(fake), kind)  # type: ignore[arg-type]
+        loss = discriminator_loss(discriminators(real), discriminators(fake), kind)  # type: ignore[arg-type]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

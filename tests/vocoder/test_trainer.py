@@ -36,7 +36,7 @@ training:
          valid_utterances: 1}
   loss:
     adversarial_from: 0.5
-    judged_frames: 8
+    adversarial_frames: 8
     n_ffts: [256, 128]
     discriminators: {periods: [2], n_ffts: [128], channels: 2, layers: 2}
   optim: {steps: 12}

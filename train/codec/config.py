@@ -66,7 +66,7 @@ class ObjectiveConfig:
         temperature, max_scale, tile, gather: see ``FrameContrastiveLoss``.
         margin: Delta of equation 3, in nats. reduction: of the KL over the latent dimensions.
         sample: draw S and G from their distributions in training; off, the means are used.
-        phoneme_encoder: depth and inventory. judge: size of the discriminator of decoded
+        phoneme_encoder: depth and inventory. discriminator: size of the discriminator of decoded
             mels, which ``schedule.adversarial`` needs.
         listener: folder of the listener (``python -m train.voice``) that ``schedule.conversion``
             needs.
@@ -83,7 +83,7 @@ class ObjectiveConfig:
     reduction: Literal["mean", "sum"] = "mean"
     sample: bool = True
     phoneme_encoder: PhonemeEncoderConfig = field(default_factory=PhonemeEncoderConfig)
-    judge: DiscriminatorConfig | None = None
+    discriminator: DiscriminatorConfig | None = None
     listener: str | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
@@ -162,10 +162,10 @@ class TrainingConfig:
     initial_logvar: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.schedule.adversarial.upper > 0 and self.objective.judge is None:
+        if self.schedule.adversarial.upper > 0 and self.objective.discriminator is None:
             raise SecoustiError(
                 "schedule.adversarial has a weight, but there is no discriminator: set "
-                "objective.judge to {} or to its size"
+                "objective.discriminator to {} or to its size"
             )
         if self.schedule.conversion > 0 and self.objective.listener is None:
             raise SecoustiError(

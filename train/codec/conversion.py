@@ -4,7 +4,7 @@ Trained on copies alone, a decoder need not believe the paralinguistic vector: t
 speaker too. Here the words of one half of a batch are spoken in the voices of the other half, and
 a listener (``train/voice``) says how far each is from the voice that was asked for. No recording
 says how the words would have sounded; that they stay the same words is left to the envelopes
-(``IntelligibilityLoss``), that they sound like speech to the judge of decoded mels.
+(``IntelligibilityLoss``), that they sound like speech to the discriminator of decoded mels.
 """
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ from train.codec.losses import (
     masked_mse,
     sample_normal,
 )
-from train.codec.mel_judge import MelJudge
+from train.codec.mel_discriminator import MelDiscriminator
 from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss
 from train.codec.warp import VoiceWarp
 from train.voice.listener import load_listener
 
-OWN = ("text", "judge")  # what trains beside the codec
+OWN = ("text", "discriminator")  # what trains beside the codec
 
 
 class TextBranch(nn.Module):
@@ -108,7 +108,9 @@ class Objective(nn.Module):
         self.text = TextBranch(codec, config)
         self.loudness = LoudnessLoss(codec.config.mel)
         self.intelligibility = IntelligibilityLoss(codec.config.mel)
-        self.judge = MelJudge(config.judge) if config.judge is not None else None
+        self.discriminator = (
+            MelDiscriminator(config.discriminator) if config.discriminator is not None else None
+        )
         self.conversion = None
         if config.listener is not None:
             self.conversion = Conversion(codec, load_listener(config.listener))
@@ -250,7 +252,7 @@ class Objective(nn.Module):
                 self.codec, semantics.vectors, semantics.voice
             )
             losses |= self._converted_losses(converted, mel, mel_mask, words, voices)
-        if weights.keys() & {"token_mel", "loudness", "intelligibility", "judge"}:
+        if weights.keys() & {"token_mel", "loudness", "intelligibility", "discriminator"}:
             decoded = self.codec.decoder(semantics.a_hat)[0]
             losses |= self._decoded_losses(decoded, converted, mel, mel_mask, weights)
         return losses
@@ -273,20 +275,20 @@ class Objective(nn.Module):
         mask: Tensor,
         weights: dict[str, float],
     ) -> dict[str, Tensor]:
-        """What the mel decoded from tokens is judged by: [B, n_mels, T] against the recording's."""
+        """What the mel decoded from tokens is scored by: [B, n_mels, T] against the recording's."""
         errors: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
             "token_mel": masked_mse,
             "loudness": self.loudness,
             "intelligibility": self.intelligibility,
         }
         losses = {name: f(decoded, mel, mask) for name, f in errors.items() if name in weights}
-        if "judge" in weights:
-            assert self.judge is not None
-            losses |= self.judge.losses(decoded, mel, mask, converted)
+        if "discriminator" in weights:
+            assert self.discriminator is not None
+            losses |= self.discriminator.losses(decoded, mel, mask, converted)
         return losses
 
     def part(self, name: str) -> nn.Module:
-        """The module called ``text`` or ``judge``, or a (dotted) part of the codec."""
+        """The module called ``text`` or ``discriminator``, or a (dotted) part of the codec."""
         return self.get_submodule(name if name in OWN else f"codec.{name}")
 
 

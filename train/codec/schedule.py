@@ -16,7 +16,7 @@ from train.engine.task import Stretch
 
 ACOUSTIC = ("encoder", "acoustic_projection", "decoder")
 SEMANTIC = ("semantic_projection", "quantizer", "paralinguistic", "connector", "text")
-JUDGE = "judge"
+DISCRIMINATOR = "discriminator"
 LOSSES = (
     "mel",
     "acoustic",
@@ -27,7 +27,7 @@ LOSSES = (
     "token_mel",
     "loudness",
     "intelligibility",
-    "judge",
+    "discriminator",
     "adversarial",
     "features",
     "conversion",
@@ -71,8 +71,8 @@ class ScheduleConfig:
         loudness, intelligibility: weights of the same speech's perceptual losses
             (``train/codec/perceptual.py``); 0 in the paper.
         adversarial: weight of what a discriminator says of the same speech's mel
-            (``train/codec/mel_judge.py``), rising like a KL term; features: of the match of its
-            features from the start of that rise on. Only where every module trains, and in
+            (``train/codec/mel_discriminator.py``), rising like a KL term; features: of the match
+            of its features from the start of that rise on. Only where every module trains, and in
             ``decoder``.
         conversion: weight of the distance between the voice of converted speech and the one asked
             for (``train/codec/conversion.py``); conversion_words: of its envelopes' distance from
@@ -155,9 +155,9 @@ class Schedule:
             "conversion": self.config.conversion,
             "conversion_words": self.config.conversion_words * (self.config.conversion > 0),
         }
-        judged = self._judged(step)
+        scored = self._adversarial(step)
         if stage == "decoder":
-            return {"token_mel": 1.0, **heard, **converted, **judged}
+            return {"token_mel": 1.0, **heard, **converted, **scored}
         semantic = {
             "acoustic": self.config.alpha,
             "contrastive": self.config.beta,
@@ -170,16 +170,16 @@ class Schedule:
         }  # lines 5-13
         if stage == "semantic":
             return semantic
-        return {"mel": self.config.acoustic_mel, **semantic, **judged}
+        return {"mel": self.config.acoustic_mel, **semantic, **scored}
 
-    def _judged(self, step: int) -> dict[str, float]:
-        """The judge learns from the first step on, and is believed once its weight rises."""
+    def _adversarial(self, step: int) -> dict[str, float]:
+        """It learns from the first step on, and is believed once its weight rises."""
         adversarial = self.config.adversarial
         if adversarial.upper == 0:
             return {}
         weight = adversarial.weight(step)
         return {
-            "judge": 1.0,
+            "discriminator": 1.0,
             "adversarial": weight,
             "features": self.config.features * (weight > 0),
         }
@@ -187,11 +187,11 @@ class Schedule:
 
 def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     last = config.total_steps
-    judge = (JUDGE,) if config.adversarial.upper > 0 else ()
+    discriminator = (DISCRIMINATOR,) if config.adversarial.upper > 0 else ()
     if config.strategy == "joint":
-        return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *SEMANTIC, *judge))),)
+        return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *SEMANTIC, *discriminator))),)
     if config.strategy == "decoder":
-        return (Stage("decoder", 1, last, frozenset(("decoder", *judge))),)
+        return (Stage("decoder", 1, last, frozenset(("decoder", *discriminator))),)
     stages = (
         Stage("acoustic", 1, config.stage1_end, frozenset(ACOUSTIC)),
         Stage("semantic", config.stage1_end + 1, last, frozenset(SEMANTIC)),

@@ -30,12 +30,12 @@ def perceptual(reference: np.ndarray, output: np.ndarray, rate: int) -> tuple[fl
     try:
         return float(pesq.pesq(RATE, *pair, "wb")), stoi
     except pesq.PesqError:
-        return None, stoi  # no utterance found in it: too short or silent to be judged
+        return None, stoi  # no utterance found in it: too short or silent for a score
 
 
-def score(samples: Iterable[Sample], original: str, judged: str) -> dict[str, float]:
-    """Mean ``pesq`` and ``stoi`` of the sounds called ``judged`` against those of ``original``."""
-    pairs = [perceptual(s.sounds[original], s.sounds[judged], s.rate) for s in samples]
+def score(samples: Iterable[Sample], original: str, scored: str) -> dict[str, float]:
+    """Mean ``pesq`` and ``stoi`` of the sounds called ``scored`` against those of ``original``."""
+    pairs = [perceptual(s.sounds[original], s.sounds[scored], s.rate) for s in samples]
     scores = {
         "pesq": [quality for quality, _ in pairs if quality is not None],
         "stoi": [clarity for _, clarity in pairs],

@@ -46,7 +46,7 @@ class LossConfig:
     """Weights, and when the discriminators start (a share of all steps; 1: never).
 
     ``loudness``, ``intelligibility``: of the perceptual losses (``train/codec/perceptual.py``).
-    ``judged_frames``: they see a random stretch of so many frames of each crop.
+    ``adversarial_frames``: they see a random stretch of so many frames of each crop.
     ``n_ffts``: resolutions of the spectral loss.
     """
 
@@ -59,7 +59,7 @@ class LossConfig:
     features: float = 2.0
     kind: AdversarialKind = "hinge"
     adversarial_from: float = 0.6
-    judged_frames: int = 32
+    adversarial_frames: int = 32
     n_ffts: tuple[int, ...] = (2048, 1024, 512, 256, 128)
     discriminators: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 

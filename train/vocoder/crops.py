@@ -21,7 +21,7 @@ from train.vocoder.pitch import SPAN
 class CropLayout:
     """Where things lie in a crop: ``warm`` frames of the past, then ``frames`` that are spoken.
 
-    The vocoder receives ``lead`` earlier frames, whose output is not judged (it lacks the sound
+    The vocoder receives ``lead`` earlier frames, whose output is not scored (it lacks the sound
     before them), and ``lookahead`` later ones; the last ``2 * SPAN`` samples only help to
     estimate pitch. ``warm`` covers the lead and its spectra, or a codec's memory.
     """
@@ -54,7 +54,7 @@ class CropLayout:
         first = self.warm - self.lead
         return mel[..., first : first + self.heard_frames]
 
-    def judged(self, output: Tensor) -> Tensor:
+    def scored(self, output: Tensor) -> Tensor:
         """Of the vocoder's aligned audio [B, N] the samples that ``spoken`` are the truth of."""
         return output[:, self.lead * self.mel.hop_length :]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from secousti.vocoder.discriminators import Judgement
+from secousti.vocoder.discriminators import DiscriminatorOutput
 from secousti.vocoder.pitch import pitch_octaves
 
 AdversarialKind = Literal["hinge", "least_squares"]
@@ -61,9 +61,9 @@ def pitch_loss(scores: Tensor, target: Tensor, voiced: Tensor) -> Tensor:
 
 
 def discriminator_loss(
-    real: list[Judgement], fake: list[Judgement], kind: AdversarialKind
+    real: list[DiscriminatorOutput], fake: list[DiscriminatorOutput], kind: AdversarialKind
 ) -> Tensor:
-    """How well real (towards 1) and fake (towards -1 or 0) are told apart, mean over judges."""
+    """How well real (towards 1) and fake (towards -1 or 0) are told apart, mean of all."""
     terms = []
     for (real_score, _), (fake_score, _) in zip(real, fake, strict=True):
         if kind == "hinge":
@@ -73,8 +73,8 @@ def discriminator_loss(
     return torch.stack(terms).mean()
 
 
-def generator_loss(fake: list[Judgement], kind: AdversarialKind) -> Tensor:
-    """How far the judges are from taking the output for real, mean over judges."""
+def generator_loss(fake: list[DiscriminatorOutput], kind: AdversarialKind) -> Tensor:
+    """How far the discriminators are from taking the output for real, mean over discriminators."""
     if kind == "hinge":
         terms = [-score.mean() for score, _ in fake]
     else:
@@ -82,8 +82,8 @@ def generator_loss(fake: list[Judgement], kind: AdversarialKind) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def feature_loss(real: list[Judgement], fake: list[Judgement]) -> Tensor:
-    """L1 between the judges' features, relative to the size of the real ones, mean over all."""
+def feature_loss(real: list[DiscriminatorOutput], fake: list[DiscriminatorOutput]) -> Tensor:
+    """L1 between features, relative to the size of the real ones, mean over discriminators."""
     terms = [
         F.l1_loss(ours, wanted.detach()) / wanted.detach().abs().mean().clamp(min=1e-4)
         for (_, real_features), (_, fake_features) in zip(real, fake, strict=True)

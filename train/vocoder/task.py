@@ -19,7 +19,7 @@ from secousti.errors import SecoustiError
 from secousti.vocoder import build_vocoder
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.causal_istft import CausalIstftVocoder
-from secousti.vocoder.discriminators import Discriminators, Judgement
+from secousti.vocoder.discriminators import DiscriminatorOutput, Discriminators
 from secousti.vocoder.files import save_vocoder
 from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss
 from train.codec.warm_start import borrow_vocoder
@@ -124,7 +124,7 @@ class VocoderTask(Task):
         mel = self.layout.heard((self.decode or self.mel)(batch.audio))
         with self.accelerator.autocast():
             output, scores = learner.model(mel)
-        output = self.layout.judged(output.float())
+        output = self.layout.scored(output.float())
         losses = self._spectral_losses(output, target)
         if scores is not None:
             losses["pitch"] = self._pitch_loss(scores, batch.audio)
@@ -215,7 +215,7 @@ class VocoderTask(Task):
     def _adversarial_losses(self, output: Tensor, target: Tensor, step: int) -> dict[str, Tensor]:
         """Train the discriminators on a random stretch, then ask them about the output."""
         loss, learner = self.training.loss, self.learners["discriminators"]
-        length = min(loss.judged_frames * self.settings.mel.hop_length, output.shape[-1])
+        length = min(loss.adversarial_frames * self.settings.mel.hop_length, output.shape[-1])
         rng = np.random.default_rng((self.run.seed, step, 1 << 20))
         start = int(rng.integers(0, output.shape[-1] - length + 1))
         ours, real = (x[:, None, start : start + length] for x in (output, target))
@@ -235,21 +235,23 @@ class VocoderTask(Task):
         }
 
 
-def _halves(judged: list[Judgement], items: int) -> tuple[list[Judgement], list[Judgement]]:
+def _halves(
+    scored: list[DiscriminatorOutput], items: int
+) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:
     """What was said of the first ``items`` of a batch, and of the others."""
-    first = [(score[:items], [f[:items] for f in features]) for score, features in judged]
-    others = [(score[items:], [f[items:] for f in features]) for score, features in judged]
+    first = [(score[:items], [f[:items] for f in features]) for score, features in scored]
+    others = [(score[items:], [f[items:] for f in features]) for score, features in scored]
     return first, others
 
 
-def _initialise(vocoder: Vocoder, judges: Discriminators, name: str) -> None:
+def _initialise(vocoder: Vocoder, discriminators: Discriminators, name: str) -> None:
     """Weights of a vocoder or of a codec's, and of discriminators where they are beside it."""
     given = borrow_vocoder(name, vocoder.mel, torch.device("cpu"))
     assert given is not None
     vocoder.load_state_dict(given.state_dict())
     path = Path(name) / "discriminators.safetensors"
     if path.exists():
-        judges.load_state_dict(load_file(path))
+        discriminators.load_state_dict(load_file(path))
 
 
 def train(config: Config, resume: bool = True) -> VocoderTask:

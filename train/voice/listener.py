@@ -2,7 +2,7 @@
 
 It serves training alone (``train/codec/conversion.py``). Evaluation asks another network,
 Resemblyzer, which has never been trained against, so that a gain there is a gain in the voice and
-not in pleasing one judge.
+not in pleasing one network.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """A small discriminator of decoded mels, and the losses of both sides (not in the paper).
 
 A decoder trained on a mean error says the mean of all that a token may stand for, which sounds
-dull and buzzing. The judge learns to tell recordings' mels from decoded ones, and the decoder to
-make them alike. Judge and codec share one backward pass: the judge hears the decoded mel cut off
-from the codec, the codec hears a judge whose weights are cut off from their gradients.
+dull and buzzing. The discriminator learns to tell recordings' mels from decoded ones, and the
+decoder to make them alike. Both share one backward pass: the discriminator hears the decoded mel
+cut off from the codec, the codec hears a discriminator whose weights are cut off from their
+gradients.
 """
 
 from __future__ import annotations
@@ -12,27 +13,31 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from secousti.vocoder.discriminators import ConvJudge, DiscriminatorConfig, Judgement
+from secousti.vocoder.discriminators import (
+    ConvDiscriminator,
+    DiscriminatorConfig,
+    DiscriminatorOutput,
+)
 from train.vocoder.losses import discriminator_loss, feature_loss, generator_loss
 
 _MIDDLE, _SPREAD = -5.0, 2.5  # of log-mels, roughly
 
 
-class MelJudge(nn.Module):
-    """Log-mel [B, n_mels, T] -> a map of scores, and the features it was judged by."""
+class MelDiscriminator(nn.Module):
+    """Log-mel [B, n_mels, T] -> a map of scores, and the features they come from."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
-        self.judge = ConvJudge(1, config, (3, 7))
+        self.discriminator = ConvDiscriminator(1, config, (3, 7))
 
-    def forward(self, mel: Tensor) -> Judgement:
-        scores: Judgement = self.judge(((mel - _MIDDLE) / _SPREAD).mT[:, None])
+    def forward(self, mel: Tensor) -> DiscriminatorOutput:
+        scores: DiscriminatorOutput = self.discriminator(((mel - _MIDDLE) / _SPREAD).mT[:, None])
         return scores
 
     def losses(
         self, decoded: Tensor, mel: Tensor, mask: Tensor, converted: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """``judge`` trains this module; ``adversarial`` and ``features`` train who decoded.
+        """``discriminator`` trains this module; ``adversarial`` and ``features`` train who decoded.
 
         Args:
             decoded, mel: [B, n_mels, T]. mask: bool [B, T]; padding is alike in both.
@@ -48,17 +53,17 @@ class MelJudge(nn.Module):
         weights = {name: p.detach() for name, p in self.named_parameters()}
         heard = functional_call(self, weights, (shown,))
         return {
-            "judge": discriminator_loss([_float(real)], [_float(fake)], "hinge"),
+            "discriminator": discriminator_loss([_float(real)], [_float(fake)], "hinge"),
             "adversarial": generator_loss([_float(heard)], "hinge"),
             "features": feature_loss([_float(real)], [_first(_float(heard), copies)]),
         }
 
 
-def _first(judgement: Judgement, items: int) -> Judgement:
-    score, features = judgement
+def _first(output: DiscriminatorOutput, items: int) -> DiscriminatorOutput:
+    score, features = output
     return score[:items], [feature[:items] for feature in features]
 
 
-def _float(judgement: Judgement) -> Judgement:
-    score, features = judgement
+def _float(output: DiscriminatorOutput) -> DiscriminatorOutput:
+    score, features = output
     return score.float(), [feature.float() for feature in features]
