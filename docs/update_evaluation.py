@@ -1,6 +1,9 @@
-"""Put a report of ``secousti eval`` into docs/evaluation.md: python docs/update_evaluation.py DIR
+"""Put reports of ``secousti eval`` into docs/evaluation.md.
 
-The tables go between the two marks of the page, the pictures to docs/images/eval-NAME.png.
+    python docs/update_evaluation.py unseen=DIR valid_more=DIR baselines=DIR
+
+Each report's tables go between its two marks of the page, its pictures to docs/images/eval-NAME.png
+(those of another suite than unseen carry its name).
 """
 
 from __future__ import annotations
@@ -11,22 +14,23 @@ from pathlib import Path
 from PIL import Image
 
 DOCS = Path(__file__).parent
-MARKS = ("<!-- report: written by docs/update_evaluation.py -->", "<!-- end of report -->")
+LEFT_OUT = ("Paired", "Versions", "Notes")
 
 
-def main(report: Path) -> None:
-    """Replace what is between the marks by the tables and pictures in ``report``."""
+def main(name: str, report: Path) -> None:
+    """Replace what is between the report's marks by its tables and pictures."""
     text = (report / "report.md").read_text(encoding="utf-8")
-    parts = [part for part in text.split("\n\n## ") if not part.startswith(("Paired", "Versions"))]
+    parts = [part for part in text.split("\n\n## ") if not part.startswith(LEFT_OUT)]
     intro, *sections = parts
     body = [intro.split("\n\n", 1)[1]]
     body += [f"### {section.split('![')[0].strip()}" for section in sections]
-    body += [f"![{path.stem}](images/{copy(path)})" for path in pictures(report)]
+    body += [f"![{path.stem}](images/{copy(name, path)})" for path in pictures(report)]
+    marks = (f"<!-- report {name}: by docs/update_evaluation.py -->", f"<!-- end of {name} -->")
     page = DOCS / "evaluation.md"
-    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
+    before, rest = page.read_text(encoding="utf-8").split(marks[0])
+    after = rest.split(marks[1])[1]
     content = "\n\n".join(body)
-    page.write_text(f"{before}{MARKS[0]}\n\n{content}\n\n{MARKS[1]}{after}", encoding="utf-8")
+    page.write_text(f"{before}{marks[0]}\n\n{content}\n\n{marks[1]}{after}", encoding="utf-8")
 
 
 def pictures(report: Path) -> list[Path]:
@@ -34,15 +38,18 @@ def pictures(report: Path) -> list[Path]:
     return sorted((report / "figures").glob("*.png"))
 
 
-def copy(path: Path) -> str:
+def copy(name: str, path: Path) -> str:
     """Copy a picture with 128 colours, a quarter of the bytes; returns its name."""
-    name = f"eval-{path.stem.replace('_', '-')}.png"
+    suite = "" if name == "unseen" else f"{name.replace('_', '-')}-"
+    target = f"eval-{suite}{path.stem.replace('_', '-')}.png"
     (DOCS / "images").mkdir(exist_ok=True)
     with Image.open(path) as picture:
         small = picture.convert("RGB").quantize(128)
-        small.save(DOCS / "images" / name, optimize=True)
-    return name
+        small.save(DOCS / "images" / target, optimize=True)
+    return target
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for argument in sys.argv[1:]:
+        suite, _, folder = argument.partition("=")
+        main(suite, Path(folder))
