@@ -35,8 +35,8 @@ def main() -> None:
         for title, folder in reports:
             sets |= rows(name, title, Path(folder))
         if sets:
-            suites = " and ".join(f"secousti eval {Path(folder).name}" for _, folder in reports)
-            document = {"command": f"SECOUSTI_SPEECH=../shared/speech; {suites}", "results": sets}
+            suites = ", ".join(f"secousti eval {Path(folder).name}" for _, folder in reports)
+            document = {"command": f"export SECOUSTI_SPEECH=../shared/speech; {suites}", "results": sets}
             if args.probes and (found := probes(name, args.probes)):
                 document["probes"] = found
             write(name, document)

@@ -21,7 +21,7 @@ from secousti.evaluation.datasets import Utterance
 
 Array = NDArray[np.float64]
 SILENCES = {"", "sil", "sp", "spn", "<eps>"}
-MOST_FRAMES = 20000
+MOST_FRAMES = 8000
 
 
 @dataclass(frozen=True)
