@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 
 from secousti import load_codec
+from secousti.atomic import replacing
 from secousti.base import Codec
 from secousti.codec import SecoustiCodec
 from secousti.entropy import save_coder
@@ -81,7 +82,8 @@ def voice_tensors(codec: Codec, speech: Speech) -> dict[str, NDArray] | None:
     return voice_code(speech.voices, heard)
 
 
-def parse() -> argparse.Namespace:
+def parse(given: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("tokens", type=Path, nargs="+", help="extracted folders to learn from")
@@ -95,24 +97,25 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=Settings.epochs)
     parser.add_argument("--batch", type=int, default=Settings.batch)
     parser.add_argument("--rate", type=float, default=Settings.rate)
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> None:
     """See the module."""
-    arguments = parse()
+    arguments = parse(given)
     codec = load_codec(arguments.model)
     speech = read_tokens(arguments.tokens, codec)
     valid = {folder: read_tokens([folder], codec).tokens for folder in arguments.valid}
     groups, sizes = groups_of(codec), (arguments.hidden, arguments.mix, arguments.lags)
     network = Network(groups, *sizes, dropout=arguments.dropout)
-    saved = arguments.output.with_suffix(".network.pt")
+    saved = arguments.output.with_suffix(".network.safetensors")
     if arguments.begun:
-        network.load_state_dict(torch.load(arguments.begun, weights_only=True))
+        network.load_state_dict(load_file(arguments.begun))
     voice = voice_tensors(codec, speech)
 
     def save(epoch: int, trained: float) -> None:
-        torch.save(network.state_dict(), saved)
+        with replacing(saved) as partial:
+            save_file(network.state_dict(), partial)
         save_coder(arguments.output, groups, tensors(network), voice)
         told = ", ".join(
             f"{folder} {bits(network, tokens):.3f}" for folder, tokens in valid.items()
@@ -124,4 +127,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SecoustiError as error:
+        raise SystemExit(f"error: {error}") from error

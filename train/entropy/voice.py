@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from secousti.entropy.voice import SIZES
 
+MAX_BITS = 16  # of an amount
+SMALLEST = 1e-6  # reach of an amount in which no voices differ
 MARGIN = 1.3  # of the largest amount met in training
 
 
@@ -26,7 +28,7 @@ def voice_code(voices: NDArray[np.float64], projection: NDArray[np.float64]) -> 
     axes = axes[:, np.argsort(-spread)]
     analysis = (hearing @ axes).T
     amounts = (voices - mean) @ analysis.T
-    reach = np.abs(amounts).max(0) * MARGIN
+    reach = np.maximum(np.abs(amounts).max(0), SMALLEST) * MARGIN
     basis = np.linalg.inv(analysis).T
     return {
         "mean": mean.astype(np.float32),
@@ -46,10 +48,11 @@ def _shares(variance: NDArray, reach: NDArray, total: int) -> NDArray[np.uint8]:
 
     bits = np.zeros(len(reach), np.uint8)
 
-    # One bit alone may gain nothing, so that the gain of the best next few counts, by the bit.
+    # One bit alone may gain nothing, so that the best of the next few counts, by the bit.
     def gain(row: int) -> tuple[float, int]:
-        now = error(row, int(bits[row]))
-        return max(((now - error(row, int(bits[row]) + more)) / more, -more) for more in (1, 2, 3))
+        now, has = error(row, int(bits[row])), int(bits[row])
+        steps = [more for more in (1, 2, 3) if has + more <= MAX_BITS]
+        return max(((now - error(row, has + more)) / more, -more) for more in steps)
 
     queue = [(-gain(row)[0], row) for row in range(len(reach))]
     heapq.heapify(queue)
@@ -59,5 +62,6 @@ def _shares(variance: NDArray, reach: NDArray, total: int) -> NDArray[np.uint8]:
         more = min(-gain(row)[1], left)
         bits[row] += more
         left -= more
-        heapq.heappush(queue, (-gain(row)[0], row))
+        if bits[row] < MAX_BITS:
+            heapq.heappush(queue, (-gain(row)[0], row))
     return bits
