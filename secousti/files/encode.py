@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -68,9 +69,10 @@ def encode(
 
     def work(job: Job) -> Result:
         with open_speech(job.source, codecs, entropy, latency, refresh, layout) as speech:
-            end, bits = write_tokens(
-                job.target, speech.header, speech.events, speech.live, speech.codec.coder
-            )
+            # a record of a stream holds this many frames, or one less
+            usual = math.ceil(latency * speech.codec.frame_rate) if speech.live else None
+            parts = (speech.header, speech.events, speech.live, speech.codec.coder, usual)
+            end, bits = write_tokens(job.target, *parts)
         return Result(job, end.num_samples / speech.codec.sample_rate, end.frames, bits)
 
     return run(jobs, work, track)

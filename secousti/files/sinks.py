@@ -43,11 +43,15 @@ def write_tokens(
     events: Iterable[Event],
     live: bool = False,
     coder: Coder | None = None,
+    run_frames: int | None = None,
 ) -> tuple[End, Accounting]:
-    """Write a ``.sct`` file or stream; ``live`` passes every event on at once."""
+    """Write a ``.sct`` file or stream; ``live`` passes every event on at once.
+
+    ``run_frames``: frames of a usual record.
+    """
     end = End(0, 0, 0)
     with open_output(target) as file:
-        writer = Writer(file, header, coder=coder)
+        writer = Writer(file, header, run_frames, coder)
         for event in events:
             writer.put(event)
             if live:

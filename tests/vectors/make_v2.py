@@ -119,6 +119,7 @@ def good(coder: Coder) -> dict[str, bytes]:
         "stream-json": write(
             Header(**FACTS, extra={"note": "ä", "n": [1, 2.5, None]}), [voice(), tokens[:9]], True
         ),
+        "stream-one-less": write(Header(**FACTS), [tokens[:50], tokens[50:99], tokens[99:]], True),
     }
 
 

@@ -17,6 +17,7 @@ from secousti.container.version2.runs import RunCodec, store_voice
 from secousti.container.version2.stream import (
     END,
     RUN,
+    SAVINGS,
     SHORT,
     VOICE,
     header_bytes,
@@ -71,8 +72,9 @@ class RecordWriter:
         frames = codes.shape[1]
         data = self._runs.store(codes)
         saved = self._runs.size(frames) - len(data)
-        if frames == self._run_frames and saved < 256 - SHORT:
-            head = bytes([SHORT + saved])
+        less = self._run_frames - frames
+        if less in (0, 1) and saved < SAVINGS:
+            head = bytes([SHORT + SAVINGS * less + saved])
         else:
             head = bytes([RUN]) + encode_varint(frames) + encode_varint(saved)
         self._chained(head + data, tokens=8 * len(data))

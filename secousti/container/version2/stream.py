@@ -30,7 +30,8 @@ from secousti.container.version2.runs import RunCodec, missing_coder, read_voice
 VERSION = 2
 END, VOICE, SYNC, RUN = 1, 2, 3, 4
 SKIP = range(8, 16)  # kinds that a reader may pass over
-SHORT = 16  # and above: a run of the usual number of frames
+SHORT = 16  # and above: a run of the usual number of frames, or of one less
+SAVINGS = 120  # bytes fewer than packed that the kind of a short run can say, and 0
 MAX_SKIP = 1 << 16
 HASH, CODER_HASH = 8, 4  # bytes
 NAMES = {END: "end", VOICE: "voice", SYNC: "a place to begin", RUN: "tokens"}
@@ -134,7 +135,8 @@ class Source:
 
     def _item(self, kind: int) -> Item | None:
         if kind >= SHORT:
-            return self._run(self._run_frames, kind - SHORT)
+            less, saved = divmod(kind - SHORT, SAVINGS)
+            return self._run(self._run_frames - less, saved)
         if kind == RUN:
             frames = self.cursor.varint("frames", MAX_RUN)
             return self._run(frames, None)
