@@ -172,6 +172,14 @@ class Codec(HubMixin, nn.Module, ABC):
         """Of the weights; the quantizer always works in float32."""
         return next(self.parameters()).dtype
 
+    def code_vectors(self) -> Tensor:
+        """What every token says to the decoder, float32 [K, codebook_size, H].
+
+        Raises:
+            SecoustiError: tokens that have no vectors of their own.
+        """
+        raise SecoustiError(f"the tokens of the model {self.model_id!r} have no vectors")
+
     def decoding_parameters(self, mode: Mode = ALL) -> int:
         """Parameters of the networks that run: encoder, and decoder in ``mode``."""
         return sum(parameter.numel() for parameter in self.parameters())

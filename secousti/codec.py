@@ -156,6 +156,11 @@ class SecoustiCodec(Codec):
     def voice_modules(self) -> dict[str, nn.Module]:
         return {"mel": self.mel, "paralinguistic": self.paralinguistic}
 
+    @torch.no_grad()
+    def code_vectors(self) -> Tensor:
+        ids = torch.arange(self.codebook_size, device=self.device)
+        return self.quantizer.decode(ids[None]).mT.float()
+
     def display_mel(self) -> LogMel:
         return self.mel
 

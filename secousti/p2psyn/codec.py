@@ -107,6 +107,10 @@ class P2PSynCodec(Codec):
         plain = not predicts(mode, self.config.quantizer.pseudo_stages)
         return sum(p.numel() for p in (self.teacher if plain else self).parameters())
 
+    @torch.no_grad()
+    def code_vectors(self) -> Tensor:
+        return self.teacher.quantizer.vectors()[: self.num_codebooks]
+
     def check_mode(self, mode: Mode) -> None:
         stage_modes(mode, self.config.quantizer.pseudo_stages)
 
