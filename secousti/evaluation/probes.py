@@ -8,6 +8,7 @@ a lower bound of the mutual information (Alain and Bengio 2016 for linear probes
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
@@ -187,6 +188,7 @@ def linear_probe(features: Array, labels: list[str], train: NDArray[np.bool_]) -
         SecoustiError: fewer than two labels on either side of the split.
     """
     require("sklearn", "eval")
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -196,7 +198,9 @@ def linear_probe(features: Array, labels: list[str], train: NDArray[np.bool_]) -
     if len(set(names[train])) < 2 or len(set(names[test])) < 2:
         raise SecoustiError("a probe needs at least two labels with two recordings each")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=400))
-    model.fit(features[train], names[train])
+    with warnings.catch_warnings():  # 400 iterations are the probe, converged or not
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(features[train], names[train])
     told = model.predict_proba(features[test])
     place = {label: index for index, label in enumerate(model.classes_)}
     truth = np.array([place[label] for label in names[test]])
