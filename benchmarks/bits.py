@@ -1,6 +1,6 @@
 """Where the bits of speech go: files of 1, 3, 7 and 30 s, and a packet of 237 bytes.
 
-    python benchmarks/bits.py MANIFEST.jsonl ROOT
+    python -m benchmarks.bits MANIFEST.jsonl ROOT
 
 For each length the recordings of the manifest are joined end to end and cut into pieces of it (at
 most ``--pieces``); a row is the mean over pieces. Codec2, Opus and Speex in their own containers,
@@ -31,7 +31,7 @@ from secousti.errors import SecoustiError
 from secousti.evaluation.audio import Audio
 from secousti.evaluation.codecs.classic import Codec2, Opus, Speex, ToolCodec
 from secousti.files.packets import packet_codec
-from secousti.paralinguistic.wire import quantize
+from secousti.voice import quantize
 
 LENGTHS = (1, 3, 7, 30)
 PACKET = 237

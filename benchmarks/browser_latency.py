@@ -4,7 +4,7 @@ Chromium's microphone hears a recording; the page measures every packet of sound
 the AudioContext that records and plays (see ``secousti/serve/page/data/latency.js``). Read once a
 second; the table has the median of the readings and their range.
 
-    python benchmarks/browser_latency.py --seconds 30
+    python -m benchmarks.browser_latency --seconds 30
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
+
+from tests.browser import chromium
+from tests.browser.page import Page
+from tests.browser.server import running_demo
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from playwright.sync_api import sync_playwright  # noqa: E402
-
-from tests.browser import chromium  # noqa: E402
-from tests.browser.page import Page  # noqa: E402
-from tests.browser.server import running_demo  # noqa: E402
 
 PARTS = {
     "algorithmic": "the codec waits for (algorithmic)",

@@ -1,23 +1,21 @@
 """The pictures of docs/demo.md: the page on a desk and on a phone, light and dark, while it works.
 
-python benchmarks/browser_screenshots.py docs/images
+python -m benchmarks.browser_screenshots docs/images
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import sync_playwright
+
+from tests.browser import chromium
+from tests.browser.page import Page
+from tests.browser.server import running_demo
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from playwright.sync_api import sync_playwright  # noqa: E402
-
-from tests.browser import chromium  # noqa: E402
-from tests.browser.page import Page  # noqa: E402
-from tests.browser.server import running_demo  # noqa: E402
 
 TOKENS = 150  # about seven seconds
 DESK = {"width": 1280, "height": 960}

@@ -3,7 +3,7 @@
 One thread, 10 s of audio, random weights everywhere (speed does not depend on them), candidates
 in turn:
 
-    python benchmarks/codec.py [--turns 3] [--markdown docs/tables/codec_speed.md]
+    python -m benchmarks.codec [--turns 3] [--markdown docs/tables/codec_speed.md]
 
 Needs ``transformers`` for the two peers.
 """
@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from measure import markdown, print_sample, publish, take_turns, timed
+
+from benchmarks.measure import markdown, print_sample, publish, take_turns, timed
 
 SECONDS = 10.0
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -144,7 +145,7 @@ def main() -> None:
 def report(turns: int, calls: int) -> str:
     """Both tables as Markdown."""
     names = [f"{model}/{what}" for model, what in OFFLINE]
-    offline = take_turns(__file__, names, turns, calls)
+    offline = take_turns(__spec__.name, names, turns, calls)
     rows = [
         [
             *name.split("/"),
@@ -156,7 +157,7 @@ def report(turns: int, calls: int) -> str:
         for name, s in offline.items()
     ]
     header = ["model", "call on 10 s", "RTF (CPU time)", "RTF (wall)", "MiB before", "MiB peak"]
-    steps = take_turns(__file__, [f"{m}/{w}" for m, w in STEPS], turns, 40 * calls)
+    steps = take_turns(__spec__.name, [f"{m}/{w}" for m, w in STEPS], turns, 40 * calls)
     step_rows = [
         [*name.split("/"), f"{1e3 * s.cpu:.1f}", f"{1e3 * s.p95:.1f}"] for name, s in steps.items()
     ]

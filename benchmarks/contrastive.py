@@ -1,6 +1,6 @@
 """Memory and time of the tiled contrastive loss beside the plain N x N one, forward and backward.
 
-    python benchmarks/contrastive.py [--pairs 2048 8192 32768] [--dim 256] [--tile 1024]
+    python -m benchmarks.contrastive [--pairs 2048 8192 32768] [--dim 256] [--tile 1024]
 
 Every case runs in a process of its own; its memory is the peak of the process above what it held
 before the loss (Linux). Gradients are compared where both fit. Seconds are processor time on a CPU,
@@ -90,7 +90,7 @@ def _status_mib(key: str) -> float:
 
 def _child(arguments: argparse.Namespace, kind: str, pairs: int) -> dict | None:
     """One case in its own process; None when it ran out of memory."""
-    command = [sys.executable, __file__, "--case", kind, "--pairs", str(pairs)]
+    command = [sys.executable, "-m", __spec__.name, "--case", kind, "--pairs", str(pairs)]
     command += ["--dim", str(arguments.dim), "--tile", str(arguments.tile)]
     command += ["--repeats", str(arguments.repeats), "--device", arguments.device]
     command += ["--threads", str(arguments.threads)]

@@ -1,6 +1,6 @@
 """Speed and memory of preparing a corpus and of loading it.
 
-    python benchmarks/data_prep.py MANIFEST.jsonl [--rows 400] [--loads 1500]
+    python -m benchmarks.data_prep MANIFEST.jsonl [--rows 400] [--loads 1500]
 
 Prepares the first rows of the manifest once, then ten times as many (the same audio under other
 names), in fresh processes: hours of audio per hour of CPU time of one core, and the peak resident
@@ -84,7 +84,6 @@ Speed = tuple[float, float, float]  # utterances, seconds of audio, utterances p
 
 def load(shards: Path, workers: int, utterances: int) -> Speed:
     """Loading through the bucketing sampler; the clock starts after the first batch."""
-    sys.path.insert(0, str(REPOSITORY))
     from data_prep.loading import batches
 
     count, audio, first, start = 0, 0.0, 0, 0.0

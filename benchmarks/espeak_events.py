@@ -1,6 +1,6 @@
 """Speak one text with libespeak-ng and write down when each word and phoneme begins.
 
-``python benchmarks/espeak_events.py VOICE TEXT OUT.wav`` writes the sound and prints JSON:
+``python -m benchmarks.espeak_events VOICE TEXT OUT.wav`` writes the sound and prints JSON:
 ``{"sample_rate", "samples", "events": [[sample, "word" | "phoneme", position | name], ...]}``.
 One process an utterance: a second text in the same process does not come out the same.
 """

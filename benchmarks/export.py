@@ -1,6 +1,6 @@
 """Exported graphs on real speech: ids, log-mel, audio, speed and size beside PyTorch's stream.
 
-    python benchmarks/export.py [--model mini-21hz] [--items 20] [--markdown docs/tables/export.md]
+    python -m benchmarks.export [--model mini-21hz] [--items 20] [--markdown docs/tables/export.md]
 
 Every recording is one stream, token by token, batch 1, one thread. The reference is PyTorch's
 StreamEncoder and StreamDecoder with the recording's own voice. Decoders and vocoders are given
@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from id_stability import recordings
-from measure import markdown, publish
 from torch import Tensor
 
+from benchmarks.id_stability import recordings
+from benchmarks.measure import markdown, publish
 from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
 from secousti.export import export
 from secousti.export.graphs import step_graphs

@@ -1,6 +1,6 @@
 """Hours of audio a core tokenizes in an hour: ``secousti extract`` beside two plain loops.
 
-    python benchmarks/extraction.py [--turns 3] [--minutes 4] [--markdown docs/tables/extraction.md]
+    python -m benchmarks.extraction [--turns 3] [--minutes 4] [--markdown docs/tables/extraction.md]
 
 Real recordings (SECOUSTI_SPEECH or ../shared/speech), random weights (speed does not depend on
 them), candidates in turn, each in a process of its own with one thread; every candidate reads,
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import markdown, peak_mb, publish
+
+from benchmarks.measure import markdown, peak_mb, publish
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = {"mini": "mini_21hz", "full": "secousti_21hz"}
@@ -147,7 +148,7 @@ def measure(name: str, folder: Path) -> dict[str, float]:
 
 def alone(name: str, folder: Path) -> dict[str, float]:
     """``measure`` in a process of its own."""
-    command = [sys.executable, __file__, "--only", name, "--folder", str(folder)]
+    command = [sys.executable, "-m", __spec__.name, "--only", name, "--folder", str(folder)]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, float] = json.loads(out.splitlines()[-1])
     return found

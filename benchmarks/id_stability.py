@@ -1,6 +1,6 @@
 """The share of token ids that change with how they are computed, on real recordings.
 
-    python benchmarks/id_stability.py --model mini-21hz --markdown docs/tables/id_stability.md
+    python -m benchmarks.id_stability --model mini-21hz --markdown docs/tables/id_stability.md
 
 The reference is ``codec.encode`` of each recording alone: float32, CPU, one thread. Recordings
 are those of the folder SECOUSTI_SPEECH (or ../shared/speech), spread evenly over valid.jsonl.
@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from measure import markdown, publish
 from torch import Tensor, nn
 
+from benchmarks.measure import markdown, publish
 from secousti import SecoustiCodec
 from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler

@@ -5,7 +5,7 @@ sees of a token is where that token ends. Then that token is exchanged for anoth
 sample that moves is where its sound begins. What lies between is the latency, which the
 architecture promises as ``codec.latency``:
 
-    python benchmarks/latency.py
+    python -m benchmarks.latency
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from measure import markdown
 from torch import Tensor
 
+from benchmarks.measure import markdown
 from secousti import SecoustiCodec
 from secousti.config import from_dict, load_codec_config, read_yaml
 from secousti.vocoder import VocoderConfig

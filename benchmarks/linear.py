@@ -1,6 +1,6 @@
 """MKL against oneDNN for the linear layers of the transformers, one thread.
 
-python benchmarks/linear.py
+python -m benchmarks.linear
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 
 import torch
-from measure import markdown
 from torch.nn import functional as F
 
+from benchmarks.measure import markdown
 from secousti.acoustic.linear import Linear
 
 

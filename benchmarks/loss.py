@@ -4,7 +4,7 @@ Validation recordings go through the codec; tokens are lost at random or in burs
 for every strategy. Scores are against the recording, and the log-mel error also against what is
 heard without losses; intervals are over speakers.
 
-    python benchmarks/loss.py ../shared/speech/valid.jsonl [--recordings 24] \\
+    python -m benchmarks.loss ../shared/speech/valid.jsonl [--recordings 24] \\
         [--figure docs/images/loss.png] [--markdown docs/tables/loss.md]
 
 Needs ``pesq``, ``pystoi`` and ``matplotlib`` (extra: train).
@@ -20,19 +20,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from measure import markdown, publish
 from torch import Tensor
 from torch.nn import functional as F
 
-REPOSITORY = Path(__file__).parents[1]
-sys.path.insert(0, str(REPOSITORY))
-
-from secousti import Encoded, SecoustiCodec  # noqa: E402
-from secousti.evaluation.metrics.base import Score  # noqa: E402
-from secousti.evaluation.statistics import Estimate, estimate  # noqa: E402
-from secousti.sessions.channel import Channel  # noqa: E402
-from secousti.sessions.concealment import STRATEGIES, Concealer  # noqa: E402
-from train.engine.sound import perceptual  # noqa: E402
+from benchmarks.measure import markdown, publish
+from secousti import Encoded, SecoustiCodec
+from secousti.evaluation.metrics.base import Score
+from secousti.evaluation.statistics import Estimate, estimate
+from secousti.sessions.channel import Channel
+from secousti.sessions.concealment import STRATEGIES, Concealer
+from train.engine.sound import perceptual
 
 RATES = (0.0, 0.05, 0.1, 0.2)
 BURSTS = {"random": None, "bursts of 3": 3.0}

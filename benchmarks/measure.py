@@ -43,13 +43,13 @@ def timed(prepare: Callable[[], Callable[[], object]], calls: int) -> Sample:
     return Sample(statistics.median(walls), statistics.median(cpus), p95, base, peak_mb())
 
 
-def take_turns(script: str, names: list[str], turns: int, calls: int) -> dict[str, Sample]:
-    """Run ``script --only NAME`` in turn for every name; medians over the turns."""
+def take_turns(module: str, names: list[str], turns: int, calls: int) -> dict[str, Sample]:
+    """Run ``python -m module --only NAME`` in turn for every name; medians over the turns."""
     collected: dict[str, list[Sample]] = {name: [] for name in names}
     for turn in range(turns):
         for name in names:
             print(f"turn {turn + 1}/{turns}: {name}", file=sys.stderr, flush=True)
-            command = [sys.executable, script, "--only", name, "--calls", str(calls)]
+            command = [sys.executable, "-m", module, "--only", name, "--calls", str(calls)]
             out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             collected[name].append(Sample(**json.loads(out.splitlines()[-1])))
     return {name: _median(samples) for name, samples in collected.items()}

@@ -3,7 +3,7 @@
 One thread, random weights (speed does not depend on them), candidates in turn; EnCodec at 24 kHz
 runs beside them as a reference:
 
-    python benchmarks/p2psyn.py [--turns 3] [--markdown docs/tables/p2psyn_speed.md]
+    python -m benchmarks.p2psyn [--turns 3] [--markdown docs/tables/p2psyn_speed.md]
 
 Needs ``transformers`` for the reference; ``--no-reference`` leaves it out.
 """
@@ -11,13 +11,13 @@ Needs ``transformers`` for the reference; ``--no-reference`` leaves it out.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from measure import markdown, print_sample, publish, take_turns, timed
+
+from benchmarks.measure import markdown, print_sample, publish, take_turns, timed
 
 SECONDS = 10.0
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,6 @@ def build(name: str):  # type: ignore[no-untyped-def]
 
     torch.manual_seed(0)
     if name.endswith("mini"):
-        sys.path.insert(0, str(ROOT))
         from train.p2psyn.config import load
 
         return P2PSynCodec(load(ROOT / "configs" / "p2psyn" / "mini_16k.yaml").codec).eval()
@@ -53,7 +52,7 @@ def prepare(name: str) -> Callable[[], object]:
     """The call behind ``model/what``."""
     model, what = name.split("/")
     if model == "encodec":
-        from codec import peer
+        from benchmarks.codec import peer
 
         return peer("encodec", what)
     codec = build(model)
@@ -85,13 +84,13 @@ def _step(codec, mode: str) -> Callable[[], object]:  # type: ignore[no-untyped-
 def report(turns: int, calls: int, reference: bool) -> str:
     """Both tables as Markdown."""
     names = OFFLINE + (REFERENCE if reference else [])
-    offline = take_turns(__file__, names, turns, calls)
+    offline = take_turns(__spec__.name, names, turns, calls)
     rows = [
         [*name.split("/"), f"{s.cpu / SECONDS:.4f}", f"{s.wall / SECONDS:.4f}", f"{s.peak_mb:.0f}"]
         for name, s in offline.items()
     ]
     header = ["model", "call on 10 s", "RTF (CPU time)", "RTF (wall)", "MiB peak"]
-    steps = take_turns(__file__, STEPS, turns, 40 * calls)
+    steps = take_turns(__spec__.name, STEPS, turns, 40 * calls)
     step_rows = [
         [*name.split("/"), f"{1e3 * s.cpu:.1f}", f"{1e3 * s.p95:.1f}"] for name, s in steps.items()
     ]

@@ -1,6 +1,6 @@
 """What lower precision of the weights changes: ids, mels and sound, against the codec as loaded.
 
-    python benchmarks/precision.py ../shared/speech/valid.jsonl [--recordings 12] [--full-size 2]
+    python -m benchmarks.precision ../shared/speech/valid.jsonl [--recordings 12] [--full-size 2]
 
 The bundled model on validation recordings, and the full-size configurations with random weights
 (spread so that their tokens vary and their transformers count) on the first of them. The
@@ -13,12 +13,12 @@ import argparse
 from pathlib import Path
 
 import torch
-from loss import recordings
-from measure import markdown
-from realtime import PRECISIONS, full_size
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.loss import recordings
+from benchmarks.measure import markdown
+from benchmarks.realtime import PRECISIONS, full_size
 from secousti import SecoustiCodec
 from secousti.acoustic.transformer import LayerScale
 from train.engine.sound import perceptual

@@ -1,6 +1,6 @@
 """Does the whole path hold real time on one core at full size? From a file to a file, live.
 
-    python benchmarks/realtime.py [IN.wav] [--out DIR] [--turns 1] [--candidates ...]
+    python -m benchmarks.realtime [IN.wav] [--out DIR] [--turns 1] [--candidates ...]
 
 The live path (``secousti.live.run``: encode, decode, vocoder, one token at a time) with full-size
 models at random weights (speed does not depend on them), one thread, candidates in turn, each in
@@ -26,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measure import markdown, publish
+
+from benchmarks.measure import markdown, publish
 
 REPOSITORY = Path(__file__).parents[1]
 SPEECH = REPOSITORY / "examples" / "speech.wav"
@@ -209,7 +210,7 @@ def measure(candidates: list[str], turns: int, source: Path, out: Path | None) -
     for _ in range(turns):
         for name in candidates:
             print(name, file=sys.stderr, flush=True)
-            command = [sys.executable, __file__, str(source), "--only", name]
+            command = [sys.executable, "-m", __spec__.name, str(source), "--only", name]
             if out is not None:
                 command += ["--out", str(out)]
             done = subprocess.run(command, capture_output=True, text=True)

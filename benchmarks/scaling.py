@@ -1,6 +1,6 @@
 """Parameters, FLOPs and memory of training at full size, counted by PyTorch on the meta device.
 
-    python benchmarks/scaling.py [configs/secousti_21hz.yaml] [--batch 64] [--seconds 5.944]
+    python -m benchmarks.scaling [configs/secousti_21hz.yaml] [--batch 64] [--seconds 5.944]
 
 Nothing is timed: step times are FLOPs over the named share of a device's peak, and say so.
 """

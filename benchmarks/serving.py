@@ -3,7 +3,7 @@
 For every model two servers (one that steps its sessions together, one that does not) and clients
 that speak ``examples/speech.wav`` in 20 ms packets, more and more of them, the servers in turn:
 
-    python benchmarks/serving.py --workers 2 --markdown docs/tables/serving.md
+    python -m benchmarks.serving --workers 2 --markdown docs/tables/serving.md
 
 A token's latency is counted from sending the packet that completes it to receiving its sound; the
 token itself lasts a frame, so a p95 of 50 ms here is "one frame + 50 ms" from its first sample.
@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from measure import markdown, publish
 
+from benchmarks.measure import markdown, publish
 from secousti.serve.client import AsyncStream, Audio, Tokens, pcm
 
 SPEECH = Path(__file__).parents[1] / "examples" / "speech.wav"
@@ -98,7 +98,7 @@ def measure(model: str, args: argparse.Namespace) -> list[Point]:
     servers, points = {}, []
     try:
         for mode in MODES:
-            command = [sys.executable, __file__, "--workers", str(args.workers)]
+            command = [sys.executable, "-m", __spec__.name, "--workers", str(args.workers)]
             servers[mode] = subprocess.Popen(
                 [*command, "--serve", model, mode], stdout=subprocess.PIPE, text=True
             )

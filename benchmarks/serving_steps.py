@@ -3,7 +3,7 @@
 Encoder, decoder and vocoder for one token of every session, in turns, one thread. Unlike latency
 this can be measured while a machine does other things:
 
-    python benchmarks/serving_steps.py [--models mini-21hz] [--rounds 12]
+    python -m benchmarks.serving_steps [--models mini-21hz] [--rounds 12]
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 
 import torch
-from measure import markdown
 
+from benchmarks.measure import markdown
 from secousti import SecoustiCodec, StreamDecoder, StreamEncoder
 from secousti.serve.models import bundled_codecs
 from secousti.sessions.together import decode_together, encode_together

@@ -3,7 +3,7 @@
 A server in a process of its own and real-time clients here, each speaking ``examples/speech.wav``
 in loops and beginning a new session every few minutes:
 
-    python benchmarks/soak.py --minutes 60 --sessions 2 --picture docs/images/serving-soak.png
+    python -m benchmarks.soak --minutes 60 --sessions 2 --picture docs/images/serving-soak.png
 
 Every session's tokens are compared with those of encoding the same sound offline.
 """

@@ -1,6 +1,6 @@
 """Bits a token takes in each recording's own file, packed, adaptive and learned.
 
-python benchmarks/token_bits.py mini-21hz ROOT MANIFEST.jsonl ...
+python -m benchmarks.token_bits mini-21hz ROOT MANIFEST.jsonl ...
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 One thread, candidates in turn, random weights for speed (it does not depend on them):
 
-    python benchmarks/vocoder.py [--turns 3] [--markdown docs/tables/vocoder_speed.md]
+    python -m benchmarks.vocoder [--turns 3] [--markdown docs/tables/vocoder_speed.md]
 
 Copy-synthesis of held-out speakers, beside Griffin-Lim on the same mels:
 
-    python benchmarks/vocoder.py --quality FOLDER... --manifest valid.jsonl --root SPEECH
+    python -m benchmarks.vocoder --quality FOLDER... --manifest valid.jsonl --root SPEECH
         [--seen train.jsonl] [--utterances 16] [--markdown docs/tables/vocoder_quality.md]
 
 A folder holds a saved vocoder (``<output>/vocoder`` of a training run). Needs ``pesq``, ``pystoi``.
@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from measure import markdown, print_sample, publish, take_turns, timed
 from torch import Tensor
+
+from benchmarks.measure import markdown, print_sample, publish, take_turns, timed
 
 SECONDS = 10.0
 REPOSITORY = Path(__file__).parents[1]
@@ -98,8 +98,8 @@ def speed(turns: int, calls: int) -> str:
     """Offline and streaming cost as Markdown."""
     names = [f"{name}/offline" for name in (*STREAMS, "griffin_lim")]
     steps = [f"{name}/{frames}" for name in STREAMS for frames in CHUNKS]
-    whole = take_turns(__file__, names, turns, calls)
-    live = take_turns(__file__, steps, turns, 40 * calls)
+    whole = take_turns(__spec__.name, names, turns, calls)
+    live = take_turns(__spec__.name, steps, turns, 40 * calls)
     rows = []
     for name in (*STREAMS, "griffin_lim"):
         row = [name, f"{whole[f'{name}/offline'].cpu / SECONDS:.4f}"]
@@ -122,7 +122,6 @@ def speed(turns: int, calls: int) -> str:
 
 def quality(args: argparse.Namespace) -> str:
     """Scores of saved vocoders and of Griffin-Lim as Markdown."""
-    sys.path.insert(0, str(REPOSITORY))
     from secousti.audio.mel import LogMel
     from secousti.vocoder.files import load_vocoder
     from train.data.packed import PackedAudio

@@ -1,6 +1,6 @@
 """What the code for voices costs in likeness: paired, through the decoder, by Resemblyzer.
 
-    python benchmarks/voice_bits.py mini-21hz MANIFEST.jsonl ROOT --limit 60
+    python -m benchmarks.voice_bits mini-21hz MANIFEST.jsonl ROOT --limit 60
 
 Each recording is decoded with its voice in 8 bits a number and in the codec's own code; both are
 compared with the recording. Prints the bits and the mean cosine of each, and the mean difference

@@ -16,7 +16,7 @@ class Linear(nn.Linear):
 
     PyTorch sends float32 matrix products to MKL, which leaves half of an AMD processor's vector
     width unused: 512 -> 2048 features over 215 frames take 6.1 ms there and 2.6 ms through
-    oneDNN (``python benchmarks/linear.py``).
+    oneDNN (``python -m benchmarks.linear``).
     """
 
     def forward(self, x: Tensor) -> Tensor:
