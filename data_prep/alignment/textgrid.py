@@ -110,19 +110,31 @@ def read_textgrid(path: Path) -> list[Tier]:
     """
     try:
         data = path.read_bytes()
-        text = data.decode(_ENCODINGS.get(data[:2], "utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SecoustiError(f"{path} cannot be read as text ({error})") from None
+    return parse_textgrid(data, str(path))
+
+
+def parse_textgrid(data: bytes, name: str) -> list[Tier]:
+    """The same from the bytes of a file; ``name`` is for messages.
+
+    Raises:
+        SecoustiError: as ``read_textgrid``.
+    """
+    try:
+        text = data.decode(_ENCODINGS.get(data[:2], "utf-8"))
+    except UnicodeDecodeError as error:
+        raise SecoustiError(f"{name} cannot be read as text ({error})") from None
     tokens = _TOKEN.finditer(text)
     try:
         if _next(tokens, 1) not in _HEADS or _next(tokens, 1) != "TextGrid":
-            raise SecoustiError(f"{path} is not a TextGrid in text format")
+            raise SecoustiError(f"{name} is not a TextGrid in text format")
         _next(tokens, 3), _next(tokens, 3), _next(tokens, 2)  # start, end, <exists>
         tiers = [_read_tier(tokens) for _ in range(int(_next(tokens, 3)))]
     except (StopIteration, IndexError, ValueError) as error:
         if isinstance(error, SecoustiError):
             raise
-        raise SecoustiError(f"{path} is cut short or not a TextGrid") from None
+        raise SecoustiError(f"{name} is cut short or not a TextGrid") from None
     return [tier for tier in tiers if tier is not None]
 
 

@@ -67,8 +67,8 @@ class ByteStream:
         self._rest = self._rest[held:]
         if held == size:
             return size
-        if self._seeks:
-            self._file.seek(size - held, io.SEEK_CUR)
+        if (there := self.remaining()) is not None:  # a header may claim more than a file can be
+            self._file.seek(min(size - held, there), io.SEEK_CUR)
             return size
         done = held
         while done < size and (data := self._file.read(min(size - done, _BLOCK))):

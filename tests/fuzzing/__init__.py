@@ -1,0 +1,1 @@
+"""What is attacked with inputs that nobody would make: targets, and the inputs that are kept."""
