@@ -15,7 +15,7 @@ from typing import Any
 from secousti.errors import SecoustiError
 
 # What only a write can meet, whatever the block does beside writing.
-_NO_ROOM = {errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+NO_ROOM = {errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _LONGEST = 150  # bytes of the name kept in a temporary one; file systems take 255
 _counter = itertools.count()  # two threads may write one file
 
@@ -49,7 +49,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _to_disk(partial)
         os.replace(partial, target)
     except OSError as error:
-        if error.errno not in _NO_ROOM and error.filename not in (str(partial), partial):
+        if error.errno not in NO_ROOM and error.filename not in (str(partial), partial):
             raise
         raise SecoustiError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:

@@ -17,6 +17,15 @@ class Note(UserWarning):
     """What a user should know although it is no error; the command line prints it to stderr."""
 
 
+def printable(text: str) -> str:
+    """``text`` without what a terminal would obey: control characters and lone surrogates are
+    spelled (``\\x1b``); lines stay lines."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 def note(message: str) -> None:
     """Say ``message`` once, as a ``Note`` that Python's ``warnings`` can filter."""
     warnings.warn(message, Note, stacklevel=3)
@@ -28,7 +37,7 @@ def print_notes(program: str) -> None:
 
     def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
         if issubclass(category, Note):
-            print(f"{program}: note: {message}", file=sys.stderr)
+            print(printable(f"{program}: note: {message}"), file=sys.stderr)
         else:
             before(message, category, *rest, **named)
 

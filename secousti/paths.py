@@ -11,7 +11,7 @@ from pathlib import Path
 from secousti.errors import SecoustiError, note
 
 PIPE = "-"
-STDIN = "standard input"
+STDIN, STDOUT = "standard input", "standard output"
 # Names under which a process finds its own standard output.
 _OWN_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _MOST_KINDS = 5  # of skipped files that are named
@@ -95,6 +95,14 @@ def readable(name: str) -> str:
 def is_own_output(path: str) -> bool:
     """Whether a path is another name of standard output."""
     return path == PIPE or path in _OWN_OUTPUT
+
+
+def is_disk(path: str) -> bool:
+    """Whether there is a block device: a whole disk under one name."""
+    try:
+        return stat.S_ISBLK(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def is_stream(path: str) -> bool:

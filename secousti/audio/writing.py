@@ -32,6 +32,8 @@ _FORMATS: dict[str, tuple[str, str | None]] = {
 }
 WRITABLE_SUFFIXES = frozenset(_FORMATS) - {""}
 _BLOCK = 1 << 16
+_SYSTEM = 2  # libsndfile's SF_ERR_SYSTEM: the file, not its format
+_CANNOT = "the audio cannot be written; the disk may be full or read-only: {}"
 _WAV_LIMIT = 0xFFFF0000  # bytes of audio that a WAV file can hold
 
 
@@ -58,6 +60,8 @@ class AudioWriter:
                 path, "w", sample_rate, 1, own or soundfile.default_subtype(kind), format=kind
             )
         except soundfile.LibsndfileError as error:
+            if error.code == _SYSTEM:
+                raise SecoustiError(_CANNOT.format(error.error_string)) from error
             raise SecoustiError(
                 f"{suffix or 'WAV'} cannot be written at {sample_rate} Hz ({error.error_string}): "
                 "choose another format, or --sample-rate 48000"
@@ -75,7 +79,7 @@ class AudioWriter:
             for start in range(0, len(samples), _BLOCK):  # libvorbis overflows its stack on more
                 self._file.write(samples[start : start + _BLOCK])
         except soundfile.LibsndfileError as error:
-            raise SecoustiError(f"the audio cannot be written: {error.error_string}") from error
+            raise SecoustiError(_CANNOT.format(error.error_string)) from error
 
     def __enter__(self) -> AudioWriter:
         return self

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from secousti.cli.commands import COMMANDS, Entry
-from secousti.errors import SecoustiError, print_notes
+from secousti.cli.streams import complete_streams, finish_output
+from secousti.errors import SecoustiError, print_notes, printable
+from secousti.paths import readable
 
 
 class LazyGroup(TyperGroup):
@@ -97,16 +100,32 @@ def secousti(
 
 def run(argv: list[str] | None = None) -> None:
     """Run the application; a ``SecoustiError`` becomes one sentence on stderr and exit code 1."""
+    complete_streams()
     print_notes("secousti")
     try:
-        app(args=argv, prog_name="secousti")
-    except SecoustiError as error:
-        typer.echo(f"secousti: error: {error}", err=True)
-        sys.exit(1)
+        try:
+            app(args=argv, prog_name="secousti")
+        finally:
+            finish_output()
     except BrokenPipeError:
         # The reader of our output has left: end quietly, as other tools do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(1)
     except OSError as error:
-        typer.echo(f"secousti: error: {error}", err=True)
-        sys.exit(1)
+        _discard_output()
+        where = "" if error.filename is None else f"{readable(os.fsdecode(error.filename))}: "
+        _fail(f"{where}{error.strerror or error}")
+    except SecoustiError as error:
+        _discard_output()
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(printable(f"secousti: error: {sentence}"), err=True)
+    sys.exit(1)
+
+
+def _discard_output() -> None:
+    """What is still held back of the output has nowhere to go."""
+    with suppress(OSError, ValueError, AttributeError, SecoustiError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -57,7 +57,11 @@ def _table(found: Info) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(found.name), show_header=False, title_justify="left")
+    from secousti.errors import printable
+    from secousti.paths import readable
+
+    name = escape(printable(readable(found.name)))
+    table = Table(title=name, show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(justify="right")
     for section in (_origin(found), _size(found), _bits(found)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from secousti.errors import printable
 from secousti.paths import readable
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def summarize(results: Sequence[Result], done: str) -> None:
     """
     for result in results:
         if result.note:
-            typer.echo(f"secousti: note: {result.note}", err=True)
+            typer.echo(printable(f"secousti: note: {result.note}"), err=True)
     before = [result for result in results if result.finished]
     results = [result for result in results if not result.finished]
     if before:
@@ -48,7 +49,7 @@ def summarize(results: Sequence[Result], done: str) -> None:
 
 def _line(result: Result, done: str) -> str:
     job = result.job
-    target = "standard output" if job.target == "-" else readable(job.target)
+    target = "standard output" if job.target == "-" else printable(readable(job.target))
     return f"{done} {result.duration:.2f} s to {target}{_bits(result)}"
 
 
@@ -89,7 +90,7 @@ def _table(results: Sequence[Result]) -> None:
     for result in results:
         if result.error:
             named = "" if result.job.source in result.error else f"{result.job.source}: "
-            typer.echo(readable(f"secousti: error: {named}{result.error}"), err=True)
+            typer.echo(printable(f"secousti: error: {named}{result.error}"), err=True)
     typer.echo(f"{len(good)} done, {len(results) - len(good)} failed", err=True)
 
 
@@ -97,7 +98,7 @@ def _cells(result: Result) -> list[str]:
     from rich.markup import escape
 
     return [
-        escape(readable(result.job.source)),
+        escape(printable(readable(result.job.source))),
         f"{result.duration:.2f} s",
         str(result.frames),
         _rate(result.bits.tokens, result.duration),

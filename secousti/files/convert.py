@@ -47,7 +47,15 @@ def convert(
     """
     if voice == PIPE:
         raise SecoustiError("the voice must be a file: a pipe is for what is to be said")
-    jobs = plan(inputs, output, SOUND_OR_TOKENS, ".wav", force, outputs=WRITABLE_SUFFIXES | {SCT})
+    jobs = plan(
+        inputs,
+        output,
+        SOUND_OR_TOKENS,
+        ".wav",
+        force,
+        outputs=WRITABLE_SUFFIXES | {SCT},
+        also_read=[voice],
+    )
     codecs = LoadedCodecs(model, device)
     codes = _voice_of(voice, codecs)
 

@@ -61,6 +61,9 @@ def decode(
     """
     if is_packets(inputs):
         return decode_packets(inputs, output, model, device, force, sample_rate, track)
+    if not math.isfinite(start) or (end is not None and math.isnan(end)):
+        raise SecoustiError(f"a stretch begins at a number of seconds, not at {start}")
+    end = None if end == math.inf else end
     if min(start, 0 if end is None else end - start) < 0:
         raise SecoustiError(f"the stretch from {start} s to {end} s has no length")
     whole = start == 0 and end is None

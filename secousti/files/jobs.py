@@ -6,6 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +14,7 @@ from typing import TypeAlias
 from secousti.audio.writing import WRITABLE_SUFFIXES
 from secousti.container.accounting import Accounting
 from secousti.errors import SecoustiError
-from secousti.paths import PIPE, find_files, is_own_output, is_stream
+from secousti.paths import PIPE, find_files, is_disk, is_own_output, is_stream
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Result:
 
 # Wraps the sequence of jobs, to draw a progress bar.
 Track: TypeAlias = Callable[[Sequence[Job]], Iterable[Job]]
+# (device, inode) of a file -> its name.
+Identities: TypeAlias = dict[tuple[int, int], str]
 # Whether the target of a job is what the job would make.
 Finished: TypeAlias = Callable[[Job], bool]
 
@@ -65,6 +68,7 @@ def plan(
     *,
     outputs: Collection[str] | None = None,
     finished: Finished | None = None,
+    also_read: Collection[str] = (),
 ) -> list[Job]:
     """The jobs that turn ``inputs`` into ``output``.
 
@@ -77,6 +81,7 @@ def plan(
             else ``new_suffix``.
         finished: asked of files below a folder whose target exists: what an earlier run has made
             is left as it is, not a problem.
+        also_read: files that are read beside ``inputs``. No output replaces one of either.
 
     Raises:
         SecoustiError: nothing to do, or pipes mixed with other files.
@@ -91,7 +96,23 @@ def plan(
     else:
         jobs = list(_mirrored(inputs, output, suffixes, new_suffix))
     known = outputs or (WRITABLE_SUFFIXES if new_suffix in WRITABLE_SUFFIXES else {new_suffix})
-    return list(_checked(jobs, force, known, finished))
+    return list(_checked(jobs, force, known, finished, also_read))
+
+
+def check_output(output: str, reads: Collection[str], force: bool) -> None:
+    """That a single output may be written.
+
+    Args:
+        reads: the files that are read to make it.
+
+    Raises:
+        SecoustiError: it is one of them, exists already, or is a folder or a disk.
+    """
+    problem = _in_the_way(output, _identities(reads))
+    if problem is None and not force and _exists(output):
+        problem = f"{output} exists already; --force overwrites it"
+    if problem is not None:
+        raise SecoustiError(problem)
 
 
 def _is_one_file(inputs: Sequence[str], output: str) -> bool:
@@ -113,11 +134,16 @@ def _mirrored(
 
 
 def _checked(
-    jobs: Iterable[Job], force: bool, known: Collection[str], finished: Finished | None
+    jobs: Sequence[Job],
+    force: bool,
+    known: Collection[str],
+    finished: Finished | None,
+    also_read: Collection[str],
 ) -> Iterator[Job]:
     taken: dict[str, str] = {}
+    read = _identities([*(job.source for job in jobs), *also_read])
     for job in jobs:
-        problem = _problem(job, taken) or _wrong_suffix(job.target, known)
+        problem = _problem(job, taken, read) or _wrong_suffix(job.target, known)
         done = False
         if problem is None and not force and _exists(job.target):
             done = finished is not None and finished(job)
@@ -131,7 +157,7 @@ def _exists(target: str) -> bool:
     return target != PIPE and os.path.lexists(target) and not is_stream(target)
 
 
-def _problem(job: Job, taken: dict[str, str]) -> str | None:
+def _problem(job: Job, taken: dict[str, str], read: Identities) -> str | None:
     if job.source != PIPE and not os.path.exists(job.source):
         return f"no such file: {job.source}"
     if job.target == PIPE:
@@ -140,11 +166,30 @@ def _problem(job: Job, taken: dict[str, str]) -> str | None:
         return None
     if job.target in taken:
         return f"{job.target} is already made from {taken[job.target]}: rename one of the two"
-    if not os.path.exists(job.target):
+    return _in_the_way(job.target, read)
+
+
+def _identities(paths: Iterable[str]) -> Identities:
+    """What each path names, links followed; what is not there is left out."""
+    found = {}
+    for path in paths:
+        with suppress(OSError, ValueError):
+            status = os.stat(path)
+            found[status.st_dev, status.st_ino] = path
+    return found
+
+
+def _in_the_way(target: str, read: Identities) -> str | None:
+    """Why what is at ``target`` may not be replaced or written into, even with --force."""
+    try:
+        status = os.stat(target)
+    except (OSError, ValueError):
         return None
-    if job.source != PIPE and os.path.samefile(job.source, job.target):
-        return f"{job.target} is the input itself"
-    return f"{job.target} is a folder" if os.path.isdir(job.target) else None
+    if (status.st_dev, status.st_ino) in read:
+        return f"{target} is the input itself, or another file that is read: name another output"
+    if is_disk(target):
+        return f"{target} is a disk: give a file on it"
+    return f"{target} is a folder" if os.path.isdir(target) else None
 
 
 def _wrong_suffix(target: str, known: Collection[str]) -> str | None:

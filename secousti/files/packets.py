@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from secousti.container import Accounting, End, Event, Tokens, Voice
 from secousti.container.encoded import codec_header
 from secousti.container.packet import PacketCodec
 from secousti.errors import SecoustiError
-from secousti.files.jobs import Job, Result, Track, run
+from secousti.files.jobs import Job, Result, Track, check_output, run
 from secousti.files.models import LoadedCodecs
 from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
@@ -62,15 +63,23 @@ def encode_packets(
         bits = Accounting()
         for packet in made:
             bits.include(packets.account(packet))
+        names = _write_all(folder, made)
         for path in old:
-            path.unlink()
-        for number, packet in enumerate(made):
-            with replacing(folder / f"{number:05}{PACKET}") as partial:
-                partial.write_bytes(packet)
+            if path.name not in names:
+                path.unlink()
         note = f"{len(made)} packets of at most {max(map(len, made), default=0)} bytes"
         return Result(job, end.num_samples / codec.sample_rate, end.frames, bits, note=note)
 
     return run([Job(inputs[0], output)], work, track)
+
+
+def _write_all(folder: Path, packets: Sequence[bytes]) -> set[str]:
+    """All of them under other names before the first takes the place of an older one; the names."""
+    names = [f"{number:05}{PACKET}" for number in range(len(packets))]
+    with ExitStack() as stack:
+        for name, packet in zip(names, packets, strict=True):
+            stack.enter_context(replacing(folder / name)).write_bytes(packet)
+    return set(names)
 
 
 def is_packets(inputs: Sequence[str]) -> bool:
@@ -96,8 +105,8 @@ def decode_packets(
     Raises:
         SecoustiError: a packet of another codec, or damaged; an output that exists.
     """
-    if os.path.lexists(output) and output != PIPE and not force:
-        raise SecoustiError(f"{output} exists already; --force overwrites it")
+    if output != PIPE:
+        check_output(output, [str(path) for item in inputs for path in _paths(item)], force)
     codec = LoadedCodecs(model or DEFAULT_MODEL, device).default()
     rate = sample_rate or codec.sample_rate
     paths = sorted(path for item in inputs for path in _paths(item))

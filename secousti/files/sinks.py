@@ -11,12 +11,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from secousti.atomic import replacing
+from secousti.atomic import NO_ROOM, replacing
 from secousti.audio.raw import RawFormat
 from secousti.audio.writing import AudioWriter
 from secousti.container import Accounting, Coder, End, Event, Header, Writer
+from secousti.errors import SecoustiError
 from secousti.files.wav import WavWriter
-from secousti.paths import PIPE, is_stream
+from secousti.paths import PIPE, STDOUT, is_stream
 
 
 @contextmanager
@@ -27,14 +28,32 @@ def open_output(target: str) -> Iterator[BinaryIO]:
         SecoustiError: the disk is full or cannot be written.
     """
     if target == PIPE:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with _written(STDOUT):
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
     elif is_stream(target):
-        with open(target, "wb") as file:
+        with _written(target), open(target, "wb") as file:
             yield file
     else:
         with replacing(target) as partial, open(partial, "wb") as file:
             yield file
+
+
+@contextmanager
+def _written(name: str) -> Iterator[None]:
+    """A full disk under a pipe or a device is told by its name.
+
+    Raises:
+        SecoustiError: it is full, or cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_ROOM and error.filename != name:
+            raise
+        raise SecoustiError(f"{name} cannot be written: {error.strerror or error}") from error
 
 
 def write_tokens(

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from secousti.errors import SecoustiError
+from secousti.errors import SecoustiError, note
 
 if TYPE_CHECKING:
     import torch
@@ -107,6 +107,7 @@ def resolve(name: str | Path, revision: str | None = None) -> Path:
         SecoustiError: none of the three; says what was looked for.
     """
     if str(name) in bundled_models() and not isinstance(name, Path):
+        _tell_of_folder(str(name))
         return bundled_folder(str(name))
     local = Path(name).expanduser()
     if local.is_dir():
@@ -119,6 +120,12 @@ def resolve(name: str | Path, revision: str | None = None) -> Path:
         f"unknown model {str(name)!r}: not a directory, not on the Hub (org/name), and not one of "
         f"the bundled models ({', '.join(bundled_models()) or 'none here'})"
     )
+
+
+def _tell_of_folder(name: str) -> None:
+    """Say that a model in a folder of a bundled model's name was not meant."""
+    if (Path(name) / "config.json").is_file():
+        note(f"{name} is the bundled model; write ./{name} for the one in the folder here")
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from secousti.base import ALL, Codec, Precision
 from secousti.errors import SecoustiError
+from secousti.files.jobs import check_output
 from secousti.files.models import load
 from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.live.devices import PIPE, SPEAKER, open_sink, open_source
@@ -47,8 +47,8 @@ def live(
     Raises:
         SecoustiError: no such source, a file that exists, or a codec that cannot work live.
     """
-    if output not in (PIPE, SPEAKER) and Path(output).exists() and not force:
-        raise SecoustiError(f"{output} exists; use --force to overwrite it")
+    if output not in (PIPE, SPEAKER):
+        check_output(output, [source, *([] if voice is None else [voice])], force)
     torch.set_num_threads(threads)
     loaded = load(model, device)
     _check_live(loaded, model, mode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def wav(data: bytes) -> None:
 def chain(data: bytes) -> None:
     """Where recordings of Ogg, FLAC and MP3 begin and end: spans that cover the file in order."""
     spans = recordings(io.BytesIO(data), data[:64])
-    for (start, stop), (following, _) in zip(spans, spans[1:], strict=False):
+    for (start, stop), (following, _) in itertools.pairwise(spans):
         assert 0 <= start < stop <= following <= len(data)
 
 
