@@ -68,7 +68,8 @@ def _attack(name: str, seconds: float, kept: bool) -> Outcome:
     outcome, stop = Outcome(), time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
         corpus, found = Path(folder) / "corpus", Path(folder) / "found"
-        corpus.mkdir(), found.mkdir()
+        corpus.mkdir()
+        found.mkdir()
         for number, data in enumerate(seeds(name)):
             (corpus / f"seed-{number}").write_bytes(data[:LONGEST])
         while (left := stop - time.monotonic()) > 1 and len(outcome.findings) < 20:
