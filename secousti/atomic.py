@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,27 +33,60 @@ def replacing(path: str | Path) -> Iterator[Path]:
         SecoustiError: the folder cannot be made or written to, the disk is full, or ``path`` is
             a folder, a device or a pipe.
     """
-    path = Path(path)
-    target = path.resolve() if path.is_symlink() else path
-    partial = target.with_name(_temporary(target.name))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = _mode(target)
-        partial.touch()
-    except OSError as error:
-        raise SecoustiError(f"{path} cannot be written: {error.strerror or error}") from error
-    try:
-        mode = partial.stat().st_mode if mode is None else mode
+    with replacing_all([path]) as (partial,):
         yield partial
-        _set_mode(partial, mode)
-        _to_disk(partial)
-        os.replace(partial, target)
-    except OSError as error:
-        if error.errno not in NO_ROOM and error.filename not in (str(partial), partial):
-            raise
-        raise SecoustiError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def replacing_all(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
+    """The same for files that belong together: all are on the disk before the first is renamed.
+
+    Raises:
+        SecoustiError: as ``replacing``.
+    """
+    waiting: list[_Waiting] = []
+    try:
+        for path in paths:
+            waiting.append(_Waiting(Path(path)))
+        try:
+            yield [each.partial for each in waiting]
+            for each in waiting:
+                each.to_disk()
+            for each in waiting:
+                os.replace(each.partial, each.target)
+        except OSError as error:
+            named = [each for each in waiting if str(each.partial) == str(error.filename)]
+            if error.errno not in NO_ROOM and not named:
+                raise
+            raise _unwritten((named or waiting)[0].path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        for each in waiting:
+            each.partial.unlink(missing_ok=True)
+
+
+class _Waiting:
+    """A file that is written under a temporary name, made empty with the mode that it will have."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.target = path.resolve() if path.is_symlink() else path
+        self.partial = self.target.with_name(_temporary(self.target.name))
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            mode = _mode(self.target)
+            self.partial.touch()
+        except OSError as error:
+            raise _unwritten(path, error) from error
+        self._mode = self.partial.stat().st_mode if mode is None else mode
+
+    def to_disk(self) -> None:
+        """Have its bytes on the disk."""
+        _set_mode(self.partial, self._mode)
+        _to_disk(self.partial)
+
+
+def _unwritten(path: Path, error: OSError) -> SecoustiError:
+    return SecoustiError(f"{path} cannot be written: {error.strerror or error}")
 
 
 def write_text(path: str | Path, text: str) -> None:

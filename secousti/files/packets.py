@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secousti.atomic import replacing
+from secousti.atomic import replacing_all
 from secousti.base import Codec
 from secousti.container import Accounting, End, Event, Tokens, Voice
 from secousti.container.encoded import codec_header
@@ -74,11 +73,11 @@ def encode_packets(
 
 
 def _write_all(folder: Path, packets: Sequence[bytes]) -> set[str]:
-    """All of them under other names before the first takes the place of an older one; the names."""
+    """All of them, or none; their names."""
     names = [f"{number:05}{PACKET}" for number in range(len(packets))]
-    with ExitStack() as stack:
-        for name, packet in zip(names, packets, strict=True):
-            stack.enter_context(replacing(folder / name)).write_bytes(packet)
+    with replacing_all([folder / name for name in names]) as partials:
+        for partial, packet in zip(partials, packets, strict=True):
+            partial.write_bytes(packet)
     return set(names)
 
 
