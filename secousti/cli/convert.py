@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from secousti.cli.interrupt import until_input_ends
-from secousti.cli.options import Device, FileModel, Force, Inputs, Latency, Output, SampleRate
+from secousti.cli.options import (
+    Device,
+    FileModel,
+    Force,
+    Inputs,
+    Latency,
+    Output,
+    Processes,
+    SampleRate,
+)
 from secousti.cli.report import progress, summarize
 
 
@@ -19,10 +28,11 @@ def convert(
         typer.Option("--voice", "-v", metavar="REF", help="Who is to speak: audio or .sct."),
     ],
     model: FileModel = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     force: Force = False,
     sample_rate: SampleRate = None,
     latency: Latency = 0.5,
+    processes: Processes = 1,
 ) -> None:
     """Voice conversion: what IN says (audio or .sct), in the voice of REF.
 
@@ -44,6 +54,7 @@ def convert(
             force=force,
             sample_rate=sample_rate,
             latency=latency,
+            processes=processes,
             track=progress,
         )
     summarize(results, "converted")

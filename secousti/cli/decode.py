@@ -14,7 +14,8 @@ from secousti.cli.options import (
     Inputs,
     MaxSeconds,
     Mode,
-    Output,
+    NewOutput,
+    Processes,
     Raw,
     SampleRate,
 )
@@ -24,9 +25,9 @@ from secousti.container.limits import MAX_SECONDS
 
 def decode(
     inputs: Inputs,
-    output: Output,
+    output: NewOutput = None,
     model: FileModel = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     force: Force = False,
     sample_rate: SampleRate = None,
     start: Annotated[
@@ -41,11 +42,22 @@ def decode(
     mode: Mode = "all",
     max_seconds: MaxSeconds = MAX_SECONDS,
     raw: Raw = None,
+    voice: Annotated[
+        str | None,
+        typer.Option("--voice", "-v", metavar="REF", help="Who is to speak: audio or .sct."),
+    ] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option("--id", metavar="ID", help="A recording of an extraction; may be repeated."),
+    ] = None,
+    processes: Processes = 1,
 ) -> None:
     """.sct files to recordings.
 
     The format follows the suffix of OUT (.wav, .flac, .ogg, .opus, .mp3); folders get .wav, and
     pipes and devices WAV, or what --raw says:
+
+      secousti decode speech.sct
 
       secousti decode speech.sct -o speech.flac --sample-rate 48000
 
@@ -58,6 +70,12 @@ def decode(
     Packets, in the order of their names, of a codec that the link agreed on:
 
       secousti decode packets -o speech.wav --model mini-21hz
+
+    Recordings of what extract wrote, or an array of tokens alone:
+
+      secousti decode tokens --id utterance-1 --id utterance-2 -o heard
+
+      secousti decode made.npy -o made.wav --model mini-21hz --voice friend.wav
 
     Live, as the tokens arrive:
 
@@ -79,6 +97,9 @@ def decode(
             mode=mode,
             max_seconds=max_seconds,
             raw=raw,
+            voice=voice,
+            ids=ids,
+            processes=processes,
             track=progress,
         )
     summarize(results, "decoded")

@@ -15,7 +15,8 @@ from secousti.cli.options import (
     Inputs,
     Latency,
     Model,
-    Output,
+    NewOutput,
+    Processes,
     Raw,
 )
 from secousti.cli.report import progress, summarize
@@ -23,9 +24,9 @@ from secousti.cli.report import progress, summarize
 
 def encode(
     inputs: Inputs,
-    output: Output,
+    output: NewOutput = None,
     model: Model = DEFAULT_MODEL,
-    device: Device = "cpu",
+    device: Device = "auto",
     force: Force = False,
     entropy: Entropy = None,
     latency: Latency = 0.5,
@@ -49,14 +50,21 @@ def encode(
             help="Send the voice again so often, when IN is a pipe (default: while it settles).",
         ),
     ] = None,
+    processes: Processes = 1,
 ) -> None:
     """Recordings to .sct files: tokens and one small vector of the voice.
 
     One file, many files into a folder, or a whole tree:
 
-      secousti encode speech.wav -o speech.sct
+      secousti encode speech.wav
 
-      secousti encode recordings -o tokens --entropy adaptive
+      secousti encode a.wav b.flac -o tokens
+
+      secousti encode recordings -o tokens --entropy adaptive -j 4
+
+    The codes alone, for other programs (.npy or .pt, int64 [K, L]):
+
+      secousti encode speech.wav -o speech.npy
 
     Packets for a link of 237 bytes (LoRa), without a container:
 
@@ -86,6 +94,7 @@ def encode(
             latency=latency,
             refresh=refresh,
             raw=raw,
+            processes=processes,
             track=progress,
         )
     summarize(results, "encoded")

@@ -20,8 +20,10 @@ __all__ = [
     "MaxSeconds",
     "Mode",
     "Model",
+    "NewOutput",
     "Output",
     "OutputFolder",
+    "Processes",
     "Raw",
     "SampleRate",
 ]
@@ -37,6 +39,16 @@ Output = Annotated[
         "-o",
         metavar="OUT",
         help="A file, a folder (the tree of IN is mirrored), or - for standard output.",
+    ),
+]
+NewOutput = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="A file, a folder (the tree of IN is mirrored), or - for standard output; a file "
+        "beside IN if not given.",
     ),
 ]
 OutputFolder = Annotated[
@@ -67,7 +79,15 @@ Mode = Annotated[
 ]
 Device = Annotated[
     str,
-    typer.Option("--device", metavar="DEVICE", help="Where to compute: cpu, cuda, mps."),
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Where to compute: cpu, cuda, mps; auto is a GPU if there is one.",
+    ),
+]
+Processes = Annotated[
+    int,
+    typer.Option("--processes", "-j", min=1, help="Work on so many files of a folder at once."),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")]
 Entropy = Annotated[

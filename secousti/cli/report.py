@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,19 +12,36 @@ from secousti.errors import printable
 from secousti.paths import readable
 
 if TYPE_CHECKING:
-    from secousti.files.jobs import Job, Result
+    from secousti.files.jobs import Result
 
 MOST_ROWS = 30  # of a summary; a longer one shows the sum and the failures
 
 
-def progress(jobs: Sequence[Job]) -> Iterator[Job]:
-    """The jobs, with a progress bar if there are several and someone is watching."""
+@contextmanager
+def progress(jobs: int) -> Iterator[Callable[[float], None]]:
+    """A bar of how much is done and when it ends, if someone is watching.
+
+    Args:
+        jobs: how many there are. The block is given a function that adds to what is done, of
+            which 1 is a whole job.
+    """
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
-    quiet = len(jobs) < 2 or not console.is_terminal
-    yield from track(jobs, description="files", console=console, disable=quiet, transient=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    hidden = not console.is_terminal
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=hidden, transient=True
+    ) as bar:
+        task = bar.add_task("1 file" if jobs == 1 else f"{jobs} files", total=jobs)
+        yield lambda share: bar.advance(task, share)
 
 
 def summarize(results: Sequence[Result], done: str) -> None:

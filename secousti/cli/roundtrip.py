@@ -13,6 +13,7 @@ from secousti.cli.options import (
     Mode,
     Model,
     Output,
+    Processes,
     SampleRate,
 )
 from secousti.cli.report import progress, summarize
@@ -22,12 +23,13 @@ def roundtrip(
     inputs: Inputs,
     output: Output,
     model: Model = DEFAULT_MODEL,
-    device: Device = "cpu",
+    device: Device = "auto",
     force: Force = False,
     entropy: Entropy = None,
     sample_rate: SampleRate = None,
     latency: Latency = 0.5,
     mode: Mode = "all",
+    processes: Processes = 1,
 ) -> None:
     """Recordings to what they sound like after the codec, and what they took as tokens.
 
@@ -52,6 +54,7 @@ def roundtrip(
             sample_rate=sample_rate,
             latency=latency,
             mode=mode,
+            processes=processes,
             track=progress,
         )
     summarize(results, "heard")

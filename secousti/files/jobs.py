@@ -13,7 +13,9 @@ from typing import TypeAlias
 
 from secousti.audio.writing import WRITABLE_SUFFIXES
 from secousti.container.accounting import Accounting
-from secousti.errors import SecoustiError
+from secousti.errors import SecoustiError, said
+from secousti.files.parallel import in_processes
+from secousti.files.progress import Meter, Told, Track, ignore, untracked
 from secousti.paths import PIPE, find_files, is_disk, is_own_output, is_stream
 
 
@@ -51,8 +53,8 @@ class Result:
     finished: bool = False
 
 
-# Wraps the sequence of jobs, to draw a progress bar.
-Track: TypeAlias = Callable[[Sequence[Job]], Iterable[Job]]
+# Does a job, and tells on the way which share of it is done.
+Work: TypeAlias = Callable[[Job, Told], Result]
 # (device, inode) of a file -> its name.
 Identities: TypeAlias = dict[tuple[int, int], str]
 # Whether the target of a job is what the job would make.
@@ -61,7 +63,7 @@ Finished: TypeAlias = Callable[[Job], bool]
 
 def plan(
     inputs: Sequence[str],
-    output: str,
+    output: str | None,
     suffixes: Collection[str],
     new_suffix: str,
     force: bool,
@@ -74,7 +76,8 @@ def plan(
 
     A folder is searched for ``suffixes`` and its tree mirrored under ``output``; one file goes to
     ``output``, or into it if that is a folder; several files go into it. Files of one folder that
-    differ in their suffix alone keep it: ``a.wav.sct``, ``a.flac.sct``.
+    differ in their suffix alone keep it: ``a.wav.sct``, ``a.flac.sct``. Without an ``output``
+    files go beside their inputs, with ``new_suffix``, and replace nothing, whatever ``force`` is.
 
     Args:
         outputs: suffixes that a named output may have; by default those of audio for audio, and
@@ -84,8 +87,13 @@ def plan(
         also_read: files that are read beside ``inputs``. No output replaces one of either.
 
     Raises:
-        SecoustiError: nothing to do, or pipes mixed with other files.
+        SecoustiError: nothing to do, pipes mixed with other files, or a pipe or a folder without
+            an ``output``.
     """
+    if output is None:
+        beside = [_sought(job) for job in _beside(inputs, new_suffix)]
+        remedy = "name another output with -o"
+        return list(checked(beside, False, {new_suffix}, None, also_read, remedy))
     if PIPE in inputs or is_own_output(output):
         if len(inputs) != 1 or os.path.isdir(inputs[0]):
             raise SecoustiError("a pipe (-) takes one input and one output: name exactly one")
@@ -95,8 +103,9 @@ def plan(
         jobs, finished = [Job(inputs[0], output)], None
     else:
         jobs = list(_mirrored(inputs, output, suffixes, new_suffix))
+    jobs = [_sought(job) for job in jobs]
     known = outputs or (WRITABLE_SUFFIXES if new_suffix in WRITABLE_SUFFIXES else {new_suffix})
-    return list(_checked(jobs, force, known, finished, also_read))
+    return list(checked(jobs, force, known, finished, also_read))
 
 
 def check_output(output: str, reads: Collection[str], force: bool) -> None:
@@ -113,6 +122,20 @@ def check_output(output: str, reads: Collection[str], force: bool) -> None:
         problem = f"{output} exists already; --force overwrites it"
     if problem is not None:
         raise SecoustiError(problem)
+
+
+def _sought(job: Job) -> Job:
+    if job.source == PIPE or os.path.exists(job.source):
+        return job
+    return replace(job, problem=f"no such file: {job.source}")
+
+
+def _beside(inputs: Sequence[str], new_suffix: str) -> Iterator[Job]:
+    for item in inputs:
+        if item == PIPE or is_stream(item) or os.path.isdir(item):
+            what = "a folder" if os.path.isdir(item) else "a pipe"
+            raise SecoustiError(f"say where the output goes: of {what} it has no name without -o")
+        yield Job(item, os.path.splitext(item)[0] + new_suffix)
 
 
 def _is_one_file(inputs: Sequence[str], output: str) -> bool:
@@ -133,21 +156,29 @@ def _mirrored(
             yield Job(source, str(Path(output) / (name + new_suffix)))
 
 
-def _checked(
+def checked(
     jobs: Sequence[Job],
     force: bool,
     known: Collection[str],
-    finished: Finished | None,
-    also_read: Collection[str],
+    finished: Finished | None = None,
+    also_read: Collection[str] = (),
+    remedy: str = "--force overwrites it",
 ) -> Iterator[Job]:
+    """The same jobs, with what stands against each of them.
+
+    Args:
+        force: replace files that exist.
+        known: suffixes that a target may have. finished, also_read: see ``plan``.
+        remedy: what to do about a target that exists.
+    """
     taken: dict[str, str] = {}
     read = _identities([*(job.source for job in jobs), *also_read])
     for job in jobs:
-        problem = _problem(job, taken, read) or _wrong_suffix(job.target, known)
+        problem = job.problem or _problem(job, taken, read) or _wrong_suffix(job.target, known)
         done = False
         if problem is None and not force and _exists(job.target):
             done = finished is not None and finished(job)
-            problem = None if done else f"{job.target} exists already; --force overwrites it"
+            problem = None if done else f"{job.target} exists already; {remedy}"
         yield replace(job, problem=problem, finished=done)
         taken.setdefault(job.target, job.source)
 
@@ -158,8 +189,6 @@ def _exists(target: str) -> bool:
 
 
 def _problem(job: Job, taken: dict[str, str], read: Identities) -> str | None:
-    if job.source != PIPE and not os.path.exists(job.source):
-        return f"no such file: {job.source}"
     if job.target == PIPE:
         if sys.stdout.isatty():
             return "this would write binary data to a terminal: redirect it, or name a file"
@@ -199,22 +228,49 @@ def _wrong_suffix(target: str, known: Collection[str]) -> str | None:
     return f"{target}: this is not written as {suffix}; choose {', '.join(sorted(known))}"
 
 
-def run(jobs: Sequence[Job], work: Callable[[Job], Result], track: Track | None) -> list[Result]:
+def run(
+    jobs: Sequence[Job], work: Work, track: Track | None = None, processes: int = 1
+) -> list[Result]:
     """Do every job that is not finished; one that fails does not stop the others.
+
+    Args:
+        work: does one. With several processes it is pickled.
+        track: told how much of them is done.
+        processes: that work at once.
 
     Raises:
         SecoustiError: there was one job only, and it failed.
     """
-    results = []
-    for job in jobs if track is None else track(jobs):
-        try:
-            if job.problem:
-                raise SecoustiError(job.problem)
-            results.append(Result(job, finished=True) if job.finished else work(job))
-        except BrokenPipeError:
+    with (track or untracked)(len(jobs)) as advance:
+        if processes > 1 and len(jobs) > 1:
+            return in_processes(jobs, _Attempt(work), _failed, advance, processes)
+        return [_attempt(work, job, Meter(advance), len(jobs) == 1) for job in jobs]
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A job done in a process of its own."""
+
+    work: Work
+
+    def __call__(self, job: Job) -> Result:
+        return _attempt(self.work, job, ignore, False)
+
+
+def _attempt(work: Work, job: Job, told: Told, alone: bool) -> Result:
+    try:
+        if job.problem:
+            raise SecoustiError(job.problem)
+        result = Result(job, finished=True) if job.finished else work(job, told)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # of one file, whatever it is
+        if alone:
             raise
-        except Exception as error:  # of one file, whatever it is
-            if len(jobs) == 1:
-                raise
-            results.append(Result(job, error=str(error) or type(error).__name__))
-    return results
+        result = _failed(job, said(error))
+    told(1.0)
+    return result
+
+
+def _failed(job: Job, reason: str) -> Result:
+    return Result(job, error=reason)

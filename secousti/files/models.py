@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from secousti.base import Codec
 from secousti.container.coders import Coder
 from secousti.container.encoded import check_codec, codec_coders
 from secousti.container.errors import ContainerError
 from secousti.container.header import Header
-from secousti.errors import SecoustiError
+from secousti.devices import AUTO, chosen
 from secousti.hub.catalog import coders_at_hand, readers
 from secousti.hub.resolve import DEFAULT_MODEL, load_codec
 
@@ -22,12 +20,7 @@ def load(name: str, device: str = "cpu") -> Codec:
     Raises:
         SecoustiError: no such model, or no such device here.
     """
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise SecoustiError(f"the device {device!r} cannot be used: {reason}") from error
-    return load_codec(name, device=device)
+    return load_codec(name, device=chosen(device))
 
 
 class LoadedCodecs:
@@ -35,12 +28,22 @@ class LoadedCodecs:
 
     Args:
         model: use this one for every file; ``None``: the one that each file names.
+        device: where they compute.
     """
 
-    def __init__(self, model: str | None, device: str) -> None:
+    def __init__(self, model: str | None, device: str = AUTO) -> None:
         self._model = model
         self._device = device
         self._codecs: dict[str, Codec] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """For other processes, which load codecs of their own."""
+        return {**vars(self), "_codecs": {}}
+
+    @property
+    def named(self) -> bool:
+        """Whether a model was named for every file."""
+        return self._model is not None
 
     def default(self) -> Codec:
         """The codec for audio, which names none."""

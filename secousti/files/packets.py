@@ -14,9 +14,11 @@ from secousti.base import Codec
 from secousti.container import Accounting, End, Event, Tokens, Voice
 from secousti.container.encoded import codec_header
 from secousti.container.packet import PacketCodec
+from secousti.devices import AUTO
 from secousti.errors import SecoustiError
-from secousti.files.jobs import Job, Result, Track, check_output, run
+from secousti.files.jobs import Job, Result, check_output, run
 from secousti.files.models import LoadedCodecs
+from secousti.files.progress import Told, Track
 from secousti.files.sessions import speak
 from secousti.files.sinks import write_audio
 from secousti.files.sources import open_speech
@@ -32,7 +34,7 @@ def encode_packets(
     output: str,
     size: int,
     model: str = DEFAULT_MODEL,
-    device: str = "cpu",
+    device: str = AUTO,
     force: bool = False,
     entropy: str | None = None,
     track: Track | None = None,
@@ -55,7 +57,7 @@ def encode_packets(
     codec = codecs.default()
     packets = packet_codec(codec, entropy)
 
-    def work(job: Job) -> Result:
+    def work(job: Job, told: Told) -> Result:
         with open_speech(job.source, codecs) as speech:
             codes, voice, end = _gathered(speech.events)
         made = list(packets.split(codes, voice, size))
@@ -90,7 +92,7 @@ def decode_packets(
     inputs: Sequence[str],
     output: str,
     model: str | None = None,
-    device: str = "cpu",
+    device: str = AUTO,
     force: bool = False,
     sample_rate: int | None = None,
     track: Track | None = None,
@@ -110,7 +112,7 @@ def decode_packets(
     rate = sample_rate or codec.sample_rate
     paths = sorted(path for item in inputs for path in _paths(item))
 
-    def work(job: Job) -> Result:
+    def work(job: Job, told: Told) -> Result:
         reader = PacketReader(codec)
         events = [event for path in paths for event in reader.read(path)]
         end = End(reader.frames, reader.frames * codec.frame_size, 0)

@@ -111,3 +111,10 @@ def output_samples(end: End, header: Header, sample_rate: int) -> int:
     if sample_rate == header.source_sample_rate and end.source_num_samples:
         return end.source_num_samples
     return resampler(header.sample_rate, sample_rate).output_length(end.num_samples)
+
+
+def expected_samples(header: Header, sample_rate: int) -> float | None:
+    """About how many samples at ``sample_rate`` a recording has, if its header knows."""
+    if header.num_samples is None:
+        return None
+    return header.num_samples * sample_rate / header.sample_rate

@@ -20,6 +20,7 @@ from secousti.container.info import SCT
 from secousti.container.limits import MAX_SECONDS
 from secousti.errors import SecoustiError
 from secousti.files.models import LoadedCodecs
+from secousti.files.progress import Told, WatchedReader, ignore
 from secousti.files.sessions import LATENCY, listen
 from secousti.paths import PIPE, STDIN, is_stream
 
@@ -91,11 +92,13 @@ def open_speech(
     latency: float = LATENCY,
     refresh: float | None = None,
     raw: RawFormat | None = None,
+    told: Told = ignore,
 ) -> Iterator[Speech]:
     """Audio or ``.sct``, a file, a pipe or a device.
 
     Audio files are encoded at once, WAV from a pipe as it arrives; other audio from a pipe (FLAC,
     MP3) is gathered first, as its formats need. ``raw``: what samples without a header are.
+    ``told``: which share of a file was read.
 
     Raises:
         SecoustiError: neither audio nor ``.sct``, empty, NaN among the samples, no such model.
@@ -114,7 +117,7 @@ def open_speech(
                 yield _live(audio, codec, entropy, latency, refresh)
                 audio.drain()
             else:
-                yield _whole(audio, codec, entropy)
+                yield _whole(WatchedReader(audio, told), codec, entropy)
 
 
 def _reader(opened: Opened, raw: RawFormat | None) -> AudioReader:

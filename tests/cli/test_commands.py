@@ -320,7 +320,8 @@ def test_pipes_with_nothing_or_nonsense(secousti: Run, model: str) -> None:
 
 
 def test_wrong_usage_exits_with_2(secousti: Run, speech: Path) -> None:
-    assert secousti("encode", speech).code == 2
+    assert secousti("encode").code == 2
+    assert secousti("roundtrip", speech).code == 2
     assert secousti("shout").code == 2
     assert secousti("encode", speech, "-o", "x", "--entropy", "zip").code == 2
 

@@ -8,6 +8,7 @@ import pytest
 
 from secousti.errors import SecoustiError
 from secousti.files.jobs import Job, Result, plan, run
+from secousti.files.progress import Told
 
 WAV = {".wav", ".flac"}
 
@@ -81,7 +82,7 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_one_failure_does_not_stop_the_others() -> None:
-    def work(job: Job) -> Result:
+    def work(job: Job, told: Told) -> Result:
         if job.source == "bad":
             raise SecoustiError("bad luck")
         return Result(job, duration=1.0)
