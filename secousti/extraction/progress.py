@@ -11,12 +11,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from secousti.errors import printable
 from secousti.extraction.items import Progress as Step
 from secousti.extraction.items import Task
 from secousti.extraction.journal import Record
 from secousti.extraction.run import Summary, Watch
 from secousti.extraction.shard import Event
 
+_LONGEST = 300  # characters of a name or a reason; all of it is in faults.jsonl
 _MOST_FAULTS = 10  # shown; all are in faults.jsonl
 
 
@@ -75,8 +77,15 @@ def print_summary(summary: Summary, elapsed: float, console: Console) -> None:
         table.add_row(name, value)
     console.print(table)
     for reason in summary.renewed:
-        console.print(f"[yellow]made again[/yellow]: {escape(reason)}")
+        console.print(f"[yellow]made again[/yellow]: {_shown(reason)}", highlight=False)
     for fault in summary.faults[:_MOST_FAULTS]:
-        console.print(f"[yellow]skipped[/yellow] {escape(fault['id'])}: {escape(fault['reason'])}")
+        told = f"{_shown(fault['id'])}: {_shown(fault['reason'])}"
+        console.print(f"[yellow]skipped[/yellow] {told}", highlight=False)
     if len(summary.faults) > _MOST_FAULTS:
         console.print(f"and {len(summary.faults) - _MOST_FAULTS} more, all in faults.jsonl")
+
+
+def _shown(text: str) -> str:
+    """What a terminal may be shown of names and reasons, which may be of any length."""
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return escape(printable(short))
