@@ -1,4 +1,4 @@
-"""Streaming semantic speech codecs: tokens that hold what is said, a vector for who says it."""
+"""Streaming semantic speech codecs: one stream of tokens and a small vector for the voice."""
 
 from __future__ import annotations
 
