@@ -36,7 +36,10 @@ def main() -> None:
             sets |= rows(name, title, Path(folder))
         if sets:
             suites = ", ".join(f"secousti eval {Path(folder).name}" for _, folder in reports)
-            document = {"command": f"export SECOUSTI_SPEECH=../shared/speech; {suites}", "results": sets}
+            document = {
+                "command": f"export SECOUSTI_SPEECH=../shared/speech; {suites}",
+                "results": sets,
+            }
             if args.probes and (found := probes(name, args.probes)):
                 document["probes"] = found
             write(name, document)
