@@ -1,12 +1,16 @@
 """Does the whole path hold real time on one core at full size? From a file to a file, live.
 
     python -m benchmarks.realtime [IN.wav] [--out DIR] [--turns 1] [--candidates ...]
+    python -m benchmarks.realtime --against CHECKOUT --turns 5 --candidates secousti_21hz/int8
 
 The live path (``secousti.live.run``: encode, decode, vocoder, one token at a time) with full-size
 models at random weights (speed does not depend on them), one thread, candidates in turn, each in
 its own process. What is counted begins when every attention window is full. Beside it the same
 codec's exported graphs in onnxruntime (extra: export) and, where its package is there, Mimi with
 random weights: ``pip install --no-deps moshi sphn sentencepiece``.
+
+``--against`` runs another checkout of this repository in turn with this one and prints the ratio of
+what a token costs: on a machine that does other things, too, trust nothing else.
 
 A path holds real time if 95 of 100 tokens are computed within the time a token lasts.
 """
@@ -40,6 +44,7 @@ CANDIDATES = [
     "secousti_21hz/not packed",
     "secousti_86hz/not packed",
     "secousti_21hz/not packed, HiFT",
+    *(f"p2psyn-mini-16k/{how}" for how in (*PRECISIONS, "not packed")),
     "mimi/streaming",
 ]
 COUNTED = 150  # tokens; of Mimi, frames
@@ -94,31 +99,44 @@ def full_size(name: str, hift: bool):  # type: ignore[no-untyped-def]
     return SecoustiCodec(replace(config, mel=mel, vocoder=vocoder)).eval()
 
 
+def bundled(name: str):  # type: ignore[no-untyped-def]
+    """A bundled codec, and in which mode it runs."""
+    from secousti import load_codec
+
+    codec = load_codec(name)
+    return codec, "plain" if "plain" in codec.modes else codec.modes[0]
+
+
 def ours(name: str, how: str, source: Path, out: Path | None) -> Result:
     """The live path from ``source``, as often as needed, to ``out``."""
     from secousti.audio.io import load_audio
     from secousti.files.sinks import write_audio
     from secousti.live import run
 
-    codec = full_size(name, hift=how.endswith("HiFT"))
+    full = name.startswith("secousti_")
+    codec, mode = (full_size(name, how.endswith("HiFT")), "all") if full else bundled(name)
+    context = codec.config.transformer.context if full else 100
     if how in PRECISIONS:
         codec = codec.for_streaming(how)
     watch = Stopwatch()
-    codec.synthesize_mel = watch.around(codec.synthesize_mel)
+    if codec.speaks_mel:  # what follows the mel is the vocoder
+        step = "mel_token" if how in PRECISIONS else "synthesize_mel"
+        setattr(codec, step, watch.around(getattr(codec, step)))
     counted = COUNTED if how in PRECISIONS else COUNTED // 3
-    tokens = codec.config.transformer.context + counted
+    tokens = context + counted
     wav, rate = load_audio(source)
     block = round(codec.frame_size * rate / codec.sample_rate)
     repeated = wav.repeat(-(-tokens * block // len(wav)))[: tokens * block].numpy()
-    voice = torch.zeros(1, codec.config.paralinguistic.hidden_size)
+    voice = torch.zeros(1, codec.voice_size) if codec.voice_size else None
     result = Result(1e3 / codec.frame_rate, [], [], [], [])
     sound = []
-    for frame, cpu in _timed(run(codec, _blocks(repeated, block), rate, voice=voice)):
+    for frame, cpu in _timed(run(codec, _blocks(repeated, block), rate, voice=voice, mode=mode)):
         sound.append(frame.audio)
         if len(frame.codes) == 1:
             result.encode.append(1e3 * frame.encode_seconds)
-            result.decode.append(1e3 * watch.seconds)
-            result.vocoder.append(1e3 * (frame.decode_seconds - watch.seconds))
+            mel = watch.seconds if codec.speaks_mel else frame.decode_seconds
+            result.decode.append(1e3 * mel)
+            result.vocoder.append(1e3 * (frame.decode_seconds - mel))
             result.cpu.append(1e3 * cpu)
         watch.seconds = 0.0
     if out is not None:
@@ -210,7 +228,7 @@ def measure(candidates: list[str], turns: int, source: Path, out: Path | None) -
     for _ in range(turns):
         for name in candidates:
             print(name, file=sys.stderr, flush=True)
-            command = [sys.executable, "-m", __spec__.name, str(source), "--only", name]
+            command = [sys.executable, "-m", "benchmarks.realtime", str(source), "--only", name]
             if out is not None:
                 command += ["--out", str(out)]
             done = subprocess.run(command, capture_output=True, text=True)
@@ -225,6 +243,32 @@ def measure(candidates: list[str], turns: int, source: Path, out: Path | None) -
             else:
                 found[name] = result
     return found
+
+
+def paired(candidates: list[str], turns: int, source: Path, other: Path) -> str:
+    """Processor time of a token here and in ``other``, in turn, and the median of the ratios."""
+    rows = []
+    for name in candidates:
+        ratios, here, there = [], [], []
+        for turn in range(turns):
+            print(f"{name}, turn {turn + 1}", file=sys.stderr, flush=True)
+            here.append(_alone(name, source, REPOSITORY, ["-m", "benchmarks.realtime"]))
+            there.append(_alone(name, source, other, [str(other / "benchmarks" / "realtime.py")]))
+            ratios.append(here[-1] / there[-1])
+        cells = [f"{np.median(values):.2f}" for values in (here, there)]
+        spread = f"{min(ratios):.3f} .. {max(ratios):.3f}"
+        rows.append([*name.split("/"), *cells, f"{np.median(ratios):.3f}", spread])
+    return markdown(["model", "weights", "here, ms", "there, ms", "ratio", "its range"], rows)
+
+
+def _alone(name: str, source: Path, checkout: Path, program: list[str]) -> float:
+    """Median milliseconds of processor time of a token, by one checkout."""
+    command = [sys.executable, *program, str(source.resolve()), "--only", name]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, check=True, capture_output=True, text=True
+    )
+    return float(np.median(json.loads(done.stdout.splitlines()[-1])["cpu"]))
 
 
 def table(found: dict[str, Result]) -> str:
@@ -256,6 +300,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep the sound that came out there")
     parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--candidates", nargs="+", default=CANDIDATES, metavar="MODEL/HOW")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="compare with this one")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--markdown", type=Path, help="also write the table there")
     args = parser.parse_args()
@@ -267,6 +312,9 @@ def main() -> None:
         else:
             result = mimi() if name == "mimi" else ours(name, how, args.source, args.out)
         print(json.dumps(asdict(result)))
+        return
+    if args.against is not None:
+        publish(paired(args.candidates, args.turns, args.source, args.against), args.markdown)
         return
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)

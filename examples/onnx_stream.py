@@ -65,7 +65,8 @@ def voice_of(path, folder, about):
     count = min(frames // 2 + window // 2, frames) - first
     heard = padded[first * hop : (first + count) * hop + overlap]
     heard = np.pad(heard, (0, window * hop + overlap - len(heard)))[None].astype("f4")
-    return Step(folder / "voice.onnx")(audio=heard, frames=np.array([count]))
+    numbers = Step(folder / "voice.onnx")(audio=heard, frames=np.array([count]))
+    return np.round(numbers * 127) / np.float32(127)  # as it travels, in 8 bits
 
 
 def main():

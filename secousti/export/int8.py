@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,24 @@ from torch.nn import functional as F
 
 from secousti.atomic import replacing
 from secousti.errors import require
+from secousti.onecore.linear import token_precision
+
+if TYPE_CHECKING:
+    from secousti.export.graphs import StepGraph
 
 # Modules whose linear layers carry most weights. The front end, the token projection and the
 # pitch network stay exact: they are small, and what they decide is not forgiving.
 _SCOPES = ("transformer.layers", "backbone", "stack.blocks")
 M = TypeVar("M", bound=nn.Module)
+
+
+def keeps_precision(graph: StepGraph) -> bool:
+    """Whether a graph stays float32: the voice, and a small network that makes tokens.
+
+    ``for_streaming`` does so, too.
+    """
+    small = graph.output_name == "codes" and token_precision(graph, "int8") == "float32"
+    return small or graph.output_name == "voice"
 
 
 def quantize(path: Path) -> None:

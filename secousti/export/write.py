@@ -24,7 +24,7 @@ from secousti.base import ALL, Codec
 from secousti.errors import SecoustiError, require
 from secousti.export.check import Agreement, compare
 from secousti.export.graphs import StepGraph, step_graphs
-from secousti.export.int8 import quantize, shrunk
+from secousti.export.int8 import keeps_precision, quantize, shrunk
 from secousti.export.runtime import open_steps
 
 Format = Literal["onnx", "torch"]
@@ -84,8 +84,9 @@ def export(
         write: Callable[..., None] = _write_onnx if format == "onnx" else _write_torch
         with _quiet():
             for graph in graphs:
-                about = graph_metadata(graph, codec, int8)
-                write(graph, parts / f"{graph.name}{SUFFIX[format]}", about, int8, dynamic_batch)
+                small = int8 and not keeps_precision(graph)
+                about = graph_metadata(graph, codec, small)
+                write(graph, parts / f"{graph.name}{SUFFIX[format]}", about, small, dynamic_batch)
             agreement = compare(codec, graphs, open_steps(parts, graphs, format))
         if not int8:
             agreement.insist()

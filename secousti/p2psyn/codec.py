@@ -273,6 +273,8 @@ class P2PSynCodec(Codec):
     def _code_vectors(self) -> Tensor:
         """``ResidualVQ.vectors`` of the weights as they are, computed once for all steps."""
         weights = list(self.teacher.quantizer.parameters())
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():  # as part of a graph
+            return self.teacher.quantizer.vectors()
         if any(weight.is_inference() for weight in weights):  # whose changes are not counted
             return self.teacher.quantizer.vectors()
         version = [(weight.data_ptr(), weight._version) for weight in weights]

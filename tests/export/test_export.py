@@ -23,6 +23,8 @@ from secousti.export.graphs import step_graphs
 from secousti.export.real import real_arithmetic
 from secousti.export.runtime import OnnxStep, open_steps
 from secousti.export.write import Exported
+from secousti.onecore import linear
+from tests.p2psyn.toy import half_causal_codec
 from tests.toy import toy_codec, toy_speech
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_stream.py"
@@ -87,20 +89,25 @@ def test_ids_are_equal_and_audio_is_within_a_thousandth(exported: Exported) -> N
     assert agreement.audio < AUDIO_TOLERANCE
 
 
-def test_the_example_is_the_stream_without_torch(
-    codec: SecoustiCodec, exported: Exported, tmp_path: Path
-) -> None:
-    wav = 0.5 * toy_speech(3.0)[0]
-    save_audio(tmp_path / "in.wav", wav, 22050)
-    wav, _ = load_audio(tmp_path / "in.wav")
-    voice = torch.tanh(torch.randn(1, 64))
-    np.save(tmp_path / "voice.npy", voice.numpy())
+def run_example(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     run = f"runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
     program = f"import sys, runpy; sys.modules['torch'] = None; {run}"
-    arguments = [exported.folder, tmp_path / "in.wav", tmp_path / "out.wav"]
-    voiced = [*arguments, "--voice", tmp_path / "voice.npy"]
-    command = [sys.executable, "-c", program, *map(str, voiced)]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = [sys.executable, "-c", program, str(folder), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 3.0])
+def test_the_example_is_the_stream_without_torch(
+    codec: SecoustiCodec, exported: Exported, tmp_path: Path, seconds: float
+) -> None:
+    """In the voice of another recording, shorter or longer than the window it is heard in."""
+    wav = 0.5 * toy_speech(3.0)[0]
+    save_audio(tmp_path / "in.wav", wav, 22050)
+    save_audio(tmp_path / "voice.wav", 0.5 * toy_speech(seconds, seed=3)[0], 22050)
+    wav, _ = load_audio(tmp_path / "in.wav")
+    voice = codec.voice(tmp_path / "voice.wav")
+    spoken = ("--voice", tmp_path / "voice.wav")
+    out = run_example(exported.folder, tmp_path / "in.wav", tmp_path / "out.wav", *spoken).stdout
 
     encoder, decoder = StreamEncoder(codec), StreamDecoder(codec, voice)
     codes = torch.cat([encoder.push(wav), encoder.flush()], dim=-1)
@@ -112,11 +119,58 @@ def test_the_example_is_the_stream_without_torch(
     assert (heard - expected).abs().max() < AUDIO_TOLERANCE
 
 
+def test_the_example_explains_itself_and_resamples(exported: Exported, tmp_path: Path) -> None:
+    bare = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True)
+    assert bare.returncode == 2
+    assert "usage:" in bare.stderr
+    save_audio(tmp_path / "in.wav", 0.5 * toy_speech(1.0, 16000)[0], 16000)
+    done = run_example(exported.folder, tmp_path / "in.wav", tmp_path / "out.wav")
+    assert done.returncode == 0, done.stderr
+    heard, rate = load_audio(tmp_path / "out.wav")
+    assert rate == 22050
+    assert abs(len(heard) - 22050) <= 1
+
+
+def test_a_codec_without_mel_and_voice(tmp_path: Path) -> None:
+    """Its decoder gives sound at once; a mode that does not stream is refused."""
+    pytest.importorskip("onnxscript")
+    codec = half_causal_codec()
+    with pytest.raises(SecoustiError, match="plain"):
+        export(codec, tmp_path / "all")
+    with pytest.raises(SecoustiError, match="without --no-vocoder"):
+        export(codec, tmp_path / "mel", mode="plain", vocoder=False)
+    done = export(codec, tmp_path / "plain", mode="plain")
+    assert done.agreement.equal == done.agreement.tokens == 80
+    assert done.agreement.audio is not None
+    assert done.agreement.audio < AUDIO_TOLERANCE
+    assert [path.name for path in done.files] == ["decoder.onnx", "encoder.onnx", "export.json"]
+    wav = 0.5 * toy_speech(1.0, 16000)[0]
+    save_audio(tmp_path / "in.wav", wav, 16000)
+    wav, _ = load_audio(tmp_path / "in.wav")
+    out = run_example(done.folder, tmp_path / "in.wav", tmp_path / "out.wav")
+    encoded = codec.encode(wav, 16000)
+    assert json.loads(out.stdout) == encoded.codes[0, 0].tolist()
+    heard, _ = load_audio(tmp_path / "out.wav")
+    expected = codec.decode(encoded, mode="plain")[0, 0]
+    assert (heard - expected).abs().max() < AUDIO_TOLERANCE
+
+
+def test_an_earlier_export_is_kept(exported: Exported, codec: SecoustiCodec) -> None:
+    before = (exported.folder / "export.json").read_text()
+    with pytest.raises(SecoustiError, match="--force"):
+        export(codec, exported.folder)
+    assert (exported.folder / "export.json").read_text() == before
+
+
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
 def test_eight_bits_are_stored_and_measured(
-    codec: SecoustiCodec, kind: Literal["onnx", "torch"], tmp_path: Path
+    codec: SecoustiCodec,
+    kind: Literal["onnx", "torch"],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("onnxscript")
+    monkeypatch.setattr(linear, "EXACT_BYTES", 0)  # as if the encoder were large
     done = export(codec, tmp_path, format=kind, int8=True, vocoder=False)
     assert 0 < done.agreement.equal <= done.agreement.tokens == 80
     assert 0 < done.agreement.mel < 1.0
