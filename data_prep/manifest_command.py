@@ -37,7 +37,7 @@ def manifest(
         counts[fault.kind] += 1
         console.print(f"{fault.kind}: {fault.name}: {fault.reason}", markup=False, highlight=False)
 
-    rows = _rows(find_sources(corpus, kind, None), report)
+    rows = timed_rows(find_sources(corpus, kind, None), report)
     written = write_manifest(output, track(rows, "utterances", console=console, transient=True))
     print(f"{written} utterances in {output}")
     for kind_, count in counts.most_common():
@@ -46,7 +46,8 @@ def manifest(
         raise SecoustiError(f"--strict: {counts.total()} faults, named above")
 
 
-def _rows(sources: list[Source], on_fault: OnFault) -> Iterator[Row]:
+def timed_rows(sources: list[Source], on_fault: OnFault) -> Iterator[Row]:
+    """Rows with absolute paths and durations; what cannot be read, or comes twice, is a fault."""
     names: set[str] = set()
     for row in (row for source in sources for row in source.rows(on_fault)):
         row.audio = row.audio if is_url(row.audio) else os.path.abspath(row.audio)

@@ -34,8 +34,10 @@ LOSSES = (
     "conversion_words",
 )
 
-StageName = Literal["acoustic", "semantic", "joint", "decoder"]
-Strategy = Literal["stages", "joint", "decoder"]
+SYNTHESIS = ("decoder", "connector", "paralinguistic")  # what no token depends on
+
+StageName = Literal["acoustic", "semantic", "joint", "decoder", "synthesis"]
+Strategy = Literal["stages", "joint", "decoder", "synthesis"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class ScheduleConfig:
     Args:
         strategy: ``stages`` is Algorithm 1; ``joint`` trains every module on every loss from the
             first step ("w/o Stage", Table II); ``decoder`` trains the decoder alone on mels
-            decoded from tokens (the single-speaker decoder of Table III).
+            decoded from tokens (the single-speaker decoder of Table III); ``synthesis`` the same
+            with the connector and the paralinguistic encoder: all but what makes tokens.
         stage1_end: the last step of stage 1.
         total_steps: the last step of training (the paper does not say).
         alpha: weight of the acoustic MSE. beta: weight of the contrastive loss.
@@ -73,7 +76,7 @@ class ScheduleConfig:
         adversarial: weight of what a discriminator says of the same speech's mel
             (``train/codec/mel_discriminator.py``), rising like a KL term; features: of the match
             of its features from the start of that rise on. Only where every module trains, and in
-            ``decoder``.
+            ``decoder`` and ``synthesis``.
         conversion: weight of the distance between the voice of converted speech and the one asked
             for (``train/codec/conversion.py``); conversion_words: of its envelopes' distance from
             the words' recording.
@@ -156,8 +159,9 @@ class Schedule:
             "conversion_words": self.config.conversion_words * (self.config.conversion > 0),
         }
         scored = self._adversarial(step)
-        if stage == "decoder":
-            return {"token_mel": 1.0, **heard, **converted, **scored}
+        if stage in ("decoder", "synthesis"):
+            voice = {"kl_para": self.config.kl_para.weight(step)} if stage == "synthesis" else {}
+            return {"token_mel": 1.0, **voice, **heard, **converted, **scored}
         semantic = {
             "acoustic": self.config.alpha,
             "contrastive": self.config.beta,
@@ -192,6 +196,8 @@ def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
         return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *SEMANTIC, *discriminator))),)
     if config.strategy == "decoder":
         return (Stage("decoder", 1, last, frozenset(("decoder", *discriminator))),)
+    if config.strategy == "synthesis":
+        return (Stage("synthesis", 1, last, frozenset((*SYNTHESIS, *discriminator))),)
     stages = (
         Stage("acoustic", 1, config.stage1_end, frozenset(ACOUSTIC)),
         Stage("semantic", config.stage1_end + 1, last, frozenset(SEMANTIC)),

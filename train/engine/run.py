@@ -19,6 +19,7 @@ from train.engine.clock import Clock
 from train.engine.display import Display
 from train.engine.guard import Guard, Verdict
 from train.engine.keeper import Keeper, Progress
+from train.engine.pace import CHECKPOINT, VALIDATION, Pace
 from train.engine.pictures import mel_picture
 from train.engine.processes import describe
 from train.engine.sound import Sample
@@ -45,6 +46,7 @@ class Run:
         self.at = Progress(Guard(self.settings.patience))
         self.keeper = Keeper(task, self.at, self.events)
         self.trackers: list[Tracker] = []
+        self.pace = Pace()
         # A signal only tells; the run stops where all processes have agreed to (``_any_stops``).
         self.told_to_stop = self.stopping = False
         self.opened = self.keeper.restore(resume)
@@ -59,12 +61,21 @@ class Run:
                 f"{self.output} is finished: {self.at.step} of {total} steps; raise their number "
                 "to go on, or choose another output to start anew"
             )
-        with self._trackers(), _stop_signals(self):
-            while self.at.step < total and not self.stopping:
-                self._run_stage(self.task.stage(self.at.step + 1))
-        if self.at.step >= total and self.main:
+        self.train()
+        if self.finished and self.main:
             self.keeper.say(self.task.publish(self.output))
         self.accelerator.wait_for_everyone()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every step of the plan is done; not when a signal ended the run."""
+        return self.at.step >= self.task.total_steps
+
+    def train(self) -> None:
+        """Train to the last step of the plan, or to a signal, and publish nothing."""
+        with self._trackers(), _stop_signals(self):
+            while not self.finished and not self.stopping:
+                self._run_stage(self.task.stage(self.at.step + 1))
 
     def _run_stage(self, stage: Stretch) -> None:
         self.task.open(stage)
@@ -78,13 +89,15 @@ class Run:
             improved = self._steps(stage, display)
         if self.at.step == stage.last_step:
             last = self.at.step == self.task.total_steps
-            self.keeper.save(None if last else self.task.close(), improved)
+            with self.pace.timing(CHECKPOINT):
+                self.keeper.save(None if last else self.task.close(), improved)
 
     def _steps(self, stage: Stretch, display: Display) -> bool:
         """Train to the end of the stage; whether its last validation was the best so far."""
         data, clock, improved = self._loader(), Clock(), False
         while self.at.step < stage.last_step and not self.stopping:
-            verdict = self._one_step(data, clock)
+            with self.pace.timing(stage.name):
+                verdict = self._one_step(data, clock)
             if verdict != "good":
                 display.say(f"step {self.at.step + 1}: not finite, {verdict}; see events.jsonl")
             self.stopping = self._any_stops()
@@ -137,10 +150,12 @@ class Run:
             display.report(self.at.step, values)
         improved = False
         if self.at.step % run.validate_every == 0 or self.at.step == last:
-            improved = self._validate(display)
+            with self.pace.timing(VALIDATION):
+                improved = self._validate(display)
             clock.restart()
         if (self.at.step % run.save_every == 0 or improved) and self.at.step != last:
-            self.keeper.save(best=improved)
+            with self.pace.timing(CHECKPOINT):
+                self.keeper.save(best=improved)
             clock.restart()
         return improved
 

@@ -77,7 +77,7 @@ def read_document(path: str | Path, overrides: tuple[str, ...] = ()) -> dict[str
     """
     data = read_yaml(path)
     for override in overrides:
-        data = merge(data, _parse_override(override))
+        data = merge(data, parse_override(override))
     document: dict[str, Any] = _words(data)
     return document
 
@@ -95,7 +95,12 @@ _Plain.add_implicit_resolver(
 )
 
 
-def _parse_override(text: str) -> dict[str, Any]:
+def parse_override(text: str) -> dict[str, Any]:
+    """``dotted.key=value`` as nested mappings.
+
+    Raises:
+        SecoustiError: it is not of that form.
+    """
     key, separator, value = text.partition("=")
     if not separator or not key:
         raise SecoustiError(f"{text!r} is not of the form optim.lr=1e-4: a dotted key, =, a value")

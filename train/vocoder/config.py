@@ -20,8 +20,8 @@ class DataConfig:
     to so much. ``speed``: range of the factor by which they are played faster, tempo and pitch
     together ([1, 1]: as they are). ``codec``: a saved codec whose decoded mels are the vocoder's
     input instead of real ones (the second phase). ``warm``: mel frames of the past that precede a
-    crop, for the spectrum's window and the codec's memory. ``valid_utterances`` of speakers that
-    never train are scored.
+    crop, for the spectrum's window and the codec's memory. ``valid_utterances`` are scored, of
+    speakers that never train if ``unseen_speakers``, else of whoever speaks there.
     """
 
     root: str
@@ -35,6 +35,7 @@ class DataConfig:
     speed: tuple[float, ...] = (1.0, 1.0)
     codec: str | None = None
     valid_utterances: int = 16
+    unseen_speakers: bool = True
     workers: int = 0
 
     def __post_init__(self) -> None:

@@ -82,9 +82,8 @@ class VocoderTask(Task):
         self.stages = [Stretch("vocoder", 1, config.training.optim.steps)]
         self.train, self.valid = self._corpus("train"), self._corpus("valid")
         self.corpora, self.sample_rate = [self.train, self.valid], config.mel.sample_rate
-        self.rows = held_out(
-            self.valid, {row.speaker for row in self.train.rows}, data.valid_utterances
-        )
+        seen = {row.speaker for row in self.train.rows} if data.unseen_speakers else set()
+        self.rows = held_out(self.valid, seen, data.valid_utterances)
         device = self.accelerator.device
         self.mel = LogMel(config.mel).to(device)
         self.decode = self._codec_mel()

@@ -30,6 +30,7 @@ METRICS: dict[str, str] = {
     "speaker_similarity": "similarity:SpeakerSimilarity",
     "emotion_similarity": "similarity:EmotionSimilarity",
     "lsd": "distortion:LogSpectralDistance",
+    "mel_l1": "distortion:LogMelDistance",
     "mcd": "distortion:MelCepstralDistortion",
     "msep": "pitch:PitchError",
     "f0_cents": "pitch:PitchCents",

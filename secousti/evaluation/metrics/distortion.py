@@ -1,4 +1,4 @@
-"""Distances between waveforms and spectra: SI-SDR, LSD, MCD."""
+"""Distances between waveforms and spectra: SI-SDR, LSD, log-mel L1, MCD."""
 
 from __future__ import annotations
 
@@ -69,6 +69,32 @@ class LogSpectralDistance(Metric):
             for signal in sample.pair(RATE)
         ]
         return Score(float(np.sqrt(((logs[0] - logs[1]) ** 2).mean(axis=1)).mean()))
+
+
+@dataclass
+class LogMelDistance(Metric):
+    """Mean absolute difference of log-mel spectrograms, in nats.
+
+    80 bands of magnitudes to 8 kHz as the codecs' mels are: 22.05 kHz, Hann 1024, hop 256, the
+    logarithm floored at 1e-5.
+    """
+
+    name = "mel_l1"
+    label = "Mel L1"
+    direction = "lower"
+    unit = "nat"
+    source = "Kong et al. 2020 (HiFi-GAN), the mel-spectrogram loss"
+
+    def compute(self, sample: Sample) -> Score:
+        import torch
+
+        from secousti.audio.mel import LogMel
+        from secousti.config import MelConfig
+
+        config = MelConfig(mode="causal")
+        mel = LogMel(config)
+        ours, wanted = (mel(torch.from_numpy(x)[None]) for x in sample.pair(config.sample_rate))
+        return Score(float((ours - wanted).abs().mean()))
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -17,13 +18,22 @@ from secousti.evaluation.report.text import data_line, notes
 from secousti.evaluation.worker import Record
 
 
-def write_page(summary: Summary, path: Path, figures: list[Path], examples: int) -> None:
-    """Write the page; ``examples`` utterances, spread over the speakers, can be listened to."""
+def write_page(
+    summary: Summary,
+    path: Path,
+    figures: list[Path],
+    examples: int,
+    more: Sequence[Table] = (),
+) -> None:
+    """Write the page; ``examples`` utterances, spread over the speakers, can be listened to.
+
+    ``more`` tables, of how the codecs came about, follow those of the summary.
+    """
     body = [
         f"<h1>{escape(summary.title)}</h1>",
         f"<p>{escape(summary.about)}</p>" if summary.about else "",
         f"<p class='data'>{escape(data_line(summary))}</p>",
-        *(html_table(table) for table in tables(summary)),
+        *(html_table(table) for table in (*tables(summary), *more)),
         *(_figure(figure) for figure in figures),
         _listening(summary, examples),
         _details("Paired tests", html_table(test_table(summary))) if summary.tests else "",

@@ -1,0 +1,108 @@
+"""``python -m train.speedrun``: recordings to a codec within a budget; finished phases stay."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import soundfile
+
+from secousti import SecoustiCodec
+from tests.train.corpus import write_corpus
+from train.budget import launch
+from train.budget.ledger import Ledger, Stopped
+from train.budget.sizes import planned_steps, refitted_steps, step_changes
+from train.codec.config import load
+from train.engine.pace import CHECKPOINT, Pace
+from train.speedrun.go import CONFIGS, Wish, go
+from train.speedrun.recipe import read_recipe
+
+SMALL = (
+    "codec.seanet={dimension: 16, n_filters: 4}",
+    "codec.transformer={d_model: 16, num_heads: 2, dim_feedforward: 32, context: 8}",
+    "codec.depth={acoustic: 1, semantic: 1, connector: 1, decoder: 1}",
+    "codec.paralinguistic={conv_channels: [8, 8, 8, 8, 8, 16], hidden_size: 8}",
+    "codec.acoustic_dim=12",
+    "vocoder.causal_istft={channels: 16, layers: 1, pitch_channels: 8}",
+    "training.data.batch_size=2",
+    "training.run.device=cpu",
+    "training.run.mixed_precision=no",
+    "training.run.samples=1",
+    "codec:training.data.crop_seconds=0.4",
+    "codec:training.data.window_seconds=0.3",
+    "codec:training.run.valid_items=2",
+    "codec:training.objective.tile=16",
+    "codec:training.objective.phoneme_encoder={layers: 1}",
+    "heard:training.objective.discriminator={channels: 4, max_channels: 8}",
+    "vocoder:training.data.frames=6",
+    "vocoder:training.data.warm=8",
+    "tuning:training.loss.discriminators={channels: 2, max_channels: 4}",
+    "tuning:training.loss.adversarial_frames=6",
+)
+
+
+def test_recordings_become_a_codec_that_speaks_and_finished_phases_stay(tmp_path, monkeypatch):
+    manifest = write_corpus(tmp_path)
+    wish = Wish(str(manifest), tmp_path / "out", 0.01, recipe="mini", changes=SMALL)
+    real, run = launch.run_phase, []
+
+    def interrupted(phase, until):
+        run.append(phase.name)
+        if phase.name == "joint" and run.count("joint") == 1:
+            raise Stopped("stopped")
+        real(phase, until)
+
+    monkeypatch.setattr(launch, "run_phase", interrupted)
+    with pytest.raises(Stopped):
+        go(wish)
+    go(wish)
+    assert run == ["codec", "vocoder", "joint", "joint", "heard", "tuning"]
+    codec = SecoustiCodec.from_pretrained(wish.output / "codec")
+    audio = codec.decode(codec.encode(str(tmp_path / "u00.wav")))
+    assert audio.shape[-1] == soundfile.info(tmp_path / "u00.wav").frames
+    page = (wish.output / "report.html").read_text()
+    assert "s a step, measured before" in page
+    assert page.count("<audio") >= 2
+    aligned = json.loads((wish.output / "job.json").read_text())["done"]["alignment"]
+    assert sum(counts["aligned"] for counts in aligned.values()) == 12
+    assert (wish.output / "curves.png").stat().st_size > 0
+    assert go(wish).startswith("the codec is in")  # finished: nothing trains again
+    assert len(run) == 6
+
+
+def test_steps_fill_the_time_and_ramps_keep_their_place():
+    pace = Pace()
+    for stage, seconds in (("acoustic", 0.1), ("semantic", 0.2)):
+        for first in (5.0, 5.0, *[seconds] * 4):  # the first two are not typical
+            pace.add(stage, first)
+    pace.add(CHECKPOINT, 1.0)
+    steps = planned_steps(pace, {"acoustic": 1, "semantic": 3}, 102.0, least=2)
+    assert steps == {"acoustic": 237, "semantic": 356}  # 95 % of 100 s, a quarter and the rest
+    config = load(CONFIGS / "mini_21hz.yaml")
+    changes = dict(change.split("=") for change in step_changes(config, steps))
+    assert changes["training.schedule.total_steps"] == "593"
+    assert changes["training.schedule.stage1_end"] == "237"
+    assert changes["training.schedule.kl_para.start"] == str(round(3400 * 593 / 5400))
+
+
+def test_a_plan_is_cut_only_where_the_time_is_too_short():
+    steps, each = {"a": 100, "b": 50}, {"a": 1.0, "b": 2.0}
+    assert refitted_steps(steps, each, 60, 145.0, 2) == steps
+    assert refitted_steps(steps, each, 60, 70.0, 2) == {"a": 80, "b": 25}
+    assert refitted_steps(steps, each, 120, 0.0, 2) == {"a": 100, "b": 22}
+
+
+@pytest.mark.parametrize("name", ["mini", "gpu"])
+def test_recipes_name_files_that_are_there(name):
+    recipe = read_recipe(CONFIGS / "speedrun" / f"{name}.yaml")
+    assert sum(spec.share for spec in recipe.phases.values()) == pytest.approx(1)
+    assert all((CONFIGS / spec.file).is_file() for spec in recipe.phases.values())
+
+
+def test_time_between_two_lives_of_a_job_does_not_count(tmp_path):
+    ledger = Ledger(tmp_path, 1.0, {"a": 1})
+    with pytest.raises(KeyError), ledger.part("x"):
+        raise KeyError
+    again = Ledger(tmp_path, 1.0, {"a": 1})
+    assert again.left() == pytest.approx(60 - ledger.spent["x"], abs=1e-3)
+    assert "x" not in again.done

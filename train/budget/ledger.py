@@ -1,0 +1,84 @@
+"""The minutes of a job that may be interrupted: how many there are, what they went to."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from secousti.atomic import write_json
+from secousti.errors import SecoustiError
+
+NAME = "job.json"
+
+
+class Stopped(SecoustiError):
+    """A signal ended the work before its end; the same command goes on."""
+
+
+class Ledger:
+    """``FOLDER/job.json``: the job's arguments, the seconds worked, the parts that are done.
+
+    Only work counts: the time between an interruption and the next start does not.
+
+    Args:
+        folder: of the job; made if needed.
+        minutes: the budget. A job that continues may be given another one.
+        job: what makes it this job; a folder holds one.
+
+    Raises:
+        SecoustiError: the folder holds another job, or the budget is not above 0.
+    """
+
+    def __init__(self, folder: Path, minutes: float, job: dict[str, Any]) -> None:
+        if not minutes > 0:
+            raise SecoustiError(f"--minutes is {minutes:g}; give more than 0")
+        self.path, self.minutes = folder / NAME, minutes
+        folder.mkdir(parents=True, exist_ok=True)
+        known = self._read()
+        changed = [] if known is None else [k for k in job if known["job"].get(k) != job[k]]
+        if changed:
+            raise SecoustiError(
+                f"{folder} holds another job ({', '.join(changed)} differ): repeat its command, or "
+                "choose another folder"
+            )
+        self.job = job
+        self.spent: dict[str, float] = {} if known is None else known["spent"]
+        self.done: dict[str, Any] = {} if known is None else known["done"]
+        self.began: dict[str, float] = {}
+        self._write()
+
+    def left(self) -> float:
+        """Seconds of the budget that nobody has used; below 0 once it is overdrawn."""
+        now = time.monotonic()
+        running = sum(now - start for start in self.began.values())
+        return 60 * self.minutes - sum(self.spent.values()) - running
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[dict[str, Any]]:
+        """Do the part ``name``; what is put into the dict is kept with it. Not to be nested.
+
+        It is done when it ends without an error; the time counts either way.
+        """
+        note: dict[str, Any] = {}
+        self.began[name] = time.monotonic()
+        try:
+            yield note
+            self.done[name] = note
+        finally:
+            own = time.monotonic() - self.began.pop(name)
+            self.spent[name] = self.spent.get(name, 0.0) + own
+            self._write()
+
+    def _read(self) -> dict[str, Any] | None:
+        if not self.path.is_file():
+            return None
+        known: dict[str, Any] = json.loads(self.path.read_text("utf-8"))
+        return known
+
+    def _write(self) -> None:
+        document = {"job": self.job, "minutes": self.minutes, "spent": self.spent}
+        write_json(self.path, document | {"done": self.done})

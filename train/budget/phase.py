@@ -1,0 +1,211 @@
+"""One phase: a training file whose number of steps is found by trying a few.
+
+``python -m train.budget.phase`` is what several processes of a phase are launched as.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast_object_list
+
+from secousti.atomic import write_json, write_text
+from secousti.errors import SecoustiError
+from train.budget.ledger import Stopped
+from train.budget.sizes import planned_steps, refitted_steps, report_changes, step_changes
+from train.codec.config import load as load_codec
+from train.codec.task import CodecTask
+from train.engine.checkpoint import CheckpointFolder
+from train.engine.command import one_sentence
+from train.engine.processes import make_accelerator
+from train.engine.run import Run
+from train.engine.task import Task
+from train.vocoder.config import load as load_vocoder
+from train.vocoder.task import VocoderTask
+from train.voice.config import load as load_listener
+from train.voice.task import VoiceTask
+
+Kind = Literal["codec", "vocoder", "listener"]
+_LOADERS: dict[Kind, Callable[[Path, tuple[str, ...]], Any]] = {
+    "codec": load_codec,
+    "vocoder": load_vocoder,
+    "listener": load_listener,
+}
+_TASKS: dict[Kind, Callable[[Any], Task]] = {
+    "codec": CodecTask,
+    "vocoder": VocoderTask,
+    "listener": VoiceTask,
+}
+MODULES = {"codec": "train", "vocoder": "train.vocoder", "listener": "train.voice"}
+_TRIED = 6  # steps of each stage that are timed
+_LEAST = 2  # steps of a stage
+_SURE = 0.97  # of the time is planned for: steps are not all alike
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A training in a job's folder.
+
+    Attributes:
+        folder: of the job; the phase's file is ``phases/NAME.yaml``, its run ``runs/NAME``.
+        kind: whose file it is.
+        stages: share of the phase's time that a stage gets; alike where not told.
+    """
+
+    folder: Path
+    name: str
+    kind: Kind
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def file(self) -> Path:
+        """The training file, with the step numbers of where it comes from."""
+        return self.folder / "phases" / f"{self.name}.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """The steps, the changes of the file that make them, and what was measured."""
+        return self.folder / "phases" / f"{self.name}.json"
+
+    @property
+    def output(self) -> Path:
+        """Where the run goes."""
+        return self.folder / "runs" / self.name
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Write the file of a phase that has not been planned yet; its output is ours to say."""
+        if self.plan.is_file():
+            return
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        document["training"]["run"]["output"] = str(self.output)
+        write_text(self.file, yaml.safe_dump(document, sort_keys=False))
+
+    def config(self, changes: tuple[str, ...] = ()) -> Any:
+        """The file with changes, as the trainer reads it."""
+        return _LOADERS[self.kind](self.file, changes)
+
+    def task(self, changes: tuple[str, ...] = ()) -> Task:
+        """What trains."""
+        return _TASKS[self.kind](self.config(changes))
+
+
+def run_phase(phase: Phase, until: float) -> None:
+    """Plan a phase to end at ``until`` (as ``time.time()`` counts) and train; or go on with it.
+
+    Called by every process of the phase.
+
+    Raises:
+        Stopped: a signal ended it; what was trained is saved.
+        SecoustiError: what its trainer raises.
+    """
+    AcceleratorState._reset_state()  # phases of one process may differ in precision
+    if phase.plan.is_file():
+        _refit(phase, until)
+    else:
+        _plan(phase, until)
+    plan = json.loads(phase.plan.read_text("utf-8"))
+    run = Run(phase.task(tuple(plan["changes"])))
+    run.run()
+    if not run.finished:
+        raise Stopped(f"{phase.name} was stopped; the same command goes on with it")
+
+
+def _plan(phase: Phase, until: float) -> None:
+    """Try a few steps of each stage, and write down how many there will be."""
+    task, run = _try(phase)
+    stages = phase.stages or {stage.name: 1.0 for stage in task.stages}
+    seconds = _SURE * max(until - time.time(), 0.0)
+    steps = planned_steps(run.pace, stages, seconds, _LEAST)
+    measured = {name: run.pace.mean(name) for name in run.pace.counts}
+    _agree(phase, task.accelerator, steps, measured, seconds)
+
+
+def _refit(phase: Phase, until: float) -> None:
+    """Cut the plan of a phase that goes on where the time left is too short for it."""
+    plan, seconds = json.loads(phase.plan.read_text("utf-8")), max(until - time.time(), 0.0)
+    last = CheckpointFolder(phase.output / "checkpoints", 1).last()
+    done = 0 if last is None else int(last.name.removeprefix("step_"))
+    steps = refitted_steps(plan["steps"], plan["seconds"], done, seconds, _LEAST)
+    if steps != plan["steps"]:
+        config = phase.config()
+        accelerator = make_accelerator(config.training.run, shards=phase.kind == "codec")
+        _agree(phase, accelerator, steps, plan["seconds"], seconds)
+
+
+def _agree(
+    phase: Phase,
+    accelerator: Accelerator,
+    steps: dict[str, int],
+    measured: dict[str, float],
+    seconds: float,
+) -> None:
+    """Write the plan down; the first process's clock counts for all."""
+    (steps,) = broadcast_object_list([steps])
+    if accelerator.is_main_process:
+        changes = step_changes(phase.config(), steps)
+        changes += report_changes(sum(steps.values()), seconds, measured)
+        each = ", ".join(f"{n} {name} steps of {measured[name]:.3g} s" for name, n in steps.items())
+        print(f"{phase.name}: {each}", flush=True)
+        document = {"steps": steps, "changes": changes, "seconds": measured, "planned": seconds}
+        write_json(phase.plan, document)
+    accelerator.wait_for_everyone()
+
+
+def _try(phase: Phase) -> tuple[Task, Run]:
+    """A short run beside the real one, of which nothing stays but its times."""
+    scratch = phase.folder / "runs" / f".try-{phase.name}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    never = [f"training.run.{what}_every=1000000" for what in ("validate", "save", "log")]
+    own = [f"training.run.output={scratch}", "training.run.trackers=[]", *never]
+    config = phase.config(tuple(own))
+    tried = dict.fromkeys(_stage_names(config), _TRIED)
+    task = phase.task((*own, *step_changes(config, tried)))
+    run = Run(task)
+    with redirect_stdout(io.StringIO()):
+        run.train()
+    task.accelerator.wait_for_everyone()
+    if task.accelerator.is_main_process:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if not run.finished:
+        raise Stopped(f"{phase.name} was stopped; the same command goes on with it")
+    return task, run
+
+
+def _stage_names(config: Any) -> list[str]:
+    """Of the stages that a file's training has."""
+    from train.codec.config import Config
+    from train.codec.schedule import Schedule
+
+    if isinstance(config, Config):
+        return [stage.name for stage in Schedule(config.training.schedule).stages]
+    return ["whole"]
+
+
+def as_text(phase: Phase) -> str:
+    """A phase for another process's command line."""
+    return json.dumps(asdict(phase) | {"folder": str(phase.folder)})
+
+
+def main(text: str, until: str) -> None:
+    """What ``as_text`` made, in one of several processes."""
+    told = json.loads(text)
+    with one_sentence():
+        run_phase(Phase(**told | {"folder": Path(told["folder"])}), float(until))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        raise SecoustiError("python -m train.budget.phase is started by other commands")
+    main(*sys.argv[1:])
