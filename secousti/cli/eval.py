@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from secousti.cli.options import Device
+from secousti.errors import SecoustiError
 
 
 def eval(
@@ -15,9 +16,14 @@ def eval(
         str,
         typer.Argument(
             metavar="SUITE",
-            help="A YAML file, a name in configs/eval, or recordings (a folder or a manifest).",
+            help="A YAML file, a name in configs/eval, or recordings (a folder or a manifest); "
+            "or listening, before results of a listening test.",
         ),
     ],
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RESULTS.csv...]", help="What webMUSHRA wrote; after listening."),
+    ] = None,
     codec: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,6 +57,9 @@ def eval(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")] = 1,
     device: Device = "cpu",
+    margin: Annotated[
+        float, typer.Option("--margin", help="MUSHRA points within which two codecs are alike.")
+    ] = 5.0,
 ) -> None:
     """Measure codecs side by side: quality, bits, speed, tokens, with intervals and sound.
 
@@ -61,8 +70,19 @@ def eval(
 
       secousti eval table1 --data LibriTTS/test-clean --codec mini-21hz --codec encodec:kbps=1.5
 
+      secousti eval listening mushra.csv paired_comparison.csv
+
       secousti eval my_recordings -c mini-21hz --metric wer:recogniser=whisper,model=small.pt
     """
+    if suite == "listening":
+        from secousti.evaluation.listening_command import report_listening
+
+        report_listening(results or [], output, margin)
+        return
+    if results:
+        raise SecoustiError(
+            f"{results[0]} comes after {suite!r}: results follow listening, recordings --data"
+        )
     from secousti.evaluation.command import Options, run_suite
 
     options = Options(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import re
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ def export_listening_test(summary: Summary, config: ListeningConfig, folder: Pat
     """Write ``folder/NAME.yaml`` and the WAV files it names; returns the YAML file.
 
     MUSHRA: every codec, the hidden reference and a 3.5 kHz anchor on one page (ITU-R BS.1534).
-    ABX: the first codec against each other one, with "no preference" (P2PSynCodec, 3.2).
+    ABX: each codec against the recording: which of A and B is X? webMUSHRA's page for pairs asks
+    that and nothing else, so codecs are compared with each other by their MUSHRA points.
 
     Raises:
         SecoustiError: too few utterances that every codec coded, or nothing to compare.
@@ -36,14 +36,14 @@ def export_listening_test(summary: Summary, config: ListeningConfig, folder: Pat
     name = re.sub(r"[^a-z0-9]+", "-", f"{summary.title}-{config.test}".lower()).strip("-")
     items = choose_items(summary, config)
     codecs = [row.info.name for row in summary.rows if row.info.sample_rate]
-    if len(codecs) < (2 if config.test == "abx" else 1):
-        raise SecoustiError(f"a {config.test} test needs more codecs than {codecs}")
+    if not codecs:
+        raise SecoustiError(f"a {config.test} test needs a codec beside the reference")
     pages: list[Any] = ["random"]
     for item in items:
         files = write_item(summary, item, codecs, config.test, folder / name)
         resources = f"configs/resources/{name}"
         paths = {key: f"{resources}/{path.name}" for key, path in files.items()}
-        pages += mushra_page(item, paths) if config.test == "mushra" else abx_pages(item, paths)
+        pages += mushra_page(item, paths) if config.test == "mushra" else abx_page(item, paths)
     return _write_config(folder / f"{name}.yaml", name, summary.title, pages)
 
 
@@ -112,23 +112,20 @@ def mushra_page(item: str, paths: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def abx_pages(item: str, paths: dict[str, str]) -> list[dict[str, Any]]:
-    """A page for the first codec against each of the others."""
-    codecs = [key for key in paths if key != "reference"]
-    pairs = [pair for pair in combinations(codecs, 2) if pair[0] == codecs[0]]
+def abx_page(item: str, paths: dict[str, str]) -> list[dict[str, Any]]:
+    """Pairs of the recording and each codec; webMUSHRA shows one codec after another."""
     return [
         {
             "type": "paired_comparison",
-            "id": f"{item}__{first}__{second}",
-            "name": "Which sounds better?",
-            "unforced": "no preference",
-            "content": "Which of the two has the better speech quality?",
+            "id": item,
+            "name": "Which is the reference?",
+            "unforced": "I cannot tell",
+            "content": "One of A and B is the reference, the other went through a codec.",
             "showWaveform": False,
             "enableLooping": True,
             "reference": paths["reference"],
-            "stimuli": {first: paths[first], second: paths[second]},
+            "stimuli": {key: path for key, path in paths.items() if key != "reference"},
         }
-        for first, second in pairs
     ]
 
 

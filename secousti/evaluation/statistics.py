@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,3 +97,43 @@ def compare(pairs: list[tuple[Score, Score]], seed: int = 0) -> tuple[float, flo
     differences = np.array([first.value - second.value for first, second in pairs])
     mean = float((differences * weights).sum() / weights.sum())
     return mean, permutation_test(differences * weights, seed=seed)
+
+
+def binomial_test(hits: int, trials: int, two_sided: bool = False) -> float:
+    """Exact p of at least so many ``hits`` where half is expected; 1 without trials.
+
+    ``two_sided``: of a count at least so far from half (the sign test).
+    """
+    if not trials:
+        return 1.0
+    extreme = max(hits, trials - hits) if two_sided else hits
+    tail = sum(math.comb(trials, k) for k in range(extreme, trials + 1)) / 2**trials
+    return min(1.0, 2 * tail) if two_sided else tail
+
+
+def wilson(hits: int, trials: int) -> tuple[float, float]:
+    """95 % score interval of a share (Wilson 1927); (0, 1) without trials."""
+    if not trials:
+        return 0.0, 1.0
+    z = 1.959964
+    share, scale = hits / trials, 1 + z * z / trials
+    middle = (share + z * z / (2 * trials)) / scale
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)) / scale
+    return middle - half, middle + half
+
+
+def equivalence_test(differences: NDArray[np.float64], margin: float) -> float:
+    """Two one-sided paired t tests (Schuirmann 1987): p of a mean difference beyond ``margin``.
+
+    Small p says that the mean lies within +-``margin``; 1 with fewer than two differences.
+    """
+    from scipy.stats import t
+
+    count = len(differences)
+    if count < 2:
+        return 1.0
+    mean, error = differences.mean(), differences.std(ddof=1) / math.sqrt(count)
+    if error == 0:
+        return float(abs(mean) >= margin)
+    outside = [t.sf((mean + margin) / error, count - 1), t.cdf((mean - margin) / error, count - 1)]
+    return float(max(outside))

@@ -33,7 +33,7 @@ class ListeningConfig:
     """Material for a listening test (webMUSHRA).
 
     Attributes:
-        test: ``mushra`` with hidden reference and 3.5 kHz anchor, or ``abx`` preference pairs.
+        test: ``mushra`` with hidden reference and 3.5 kHz anchor, or ``abx``: which is it?
         items: utterances, chosen by ``seed``.
     """
 
