@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from secousti.cli.options import DEFAULT_MODEL, Force, Mode, Model
+from secousti.errors import SecoustiError
 
 
 def export(
@@ -16,7 +17,8 @@ def export(
     ],
     model: Model = DEFAULT_MODEL,
     format: Annotated[
-        Literal["onnx", "torch"], typer.Option(help="ONNX, or torch.export programs.")
+        Literal["onnx", "torch", "web"],
+        typer.Option(help="ONNX, torch.export programs, or a site that runs in a browser."),
     ] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="8-bit weights.")] = False,
     dynamic_batch: Annotated[
@@ -26,6 +28,14 @@ def export(
         bool, typer.Option(help="With the vocoder, or log-mel as the decoder's output.")
     ] = True,
     mode: Mode = "all",
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TGZ",
+            help="For --format web: the npm package onnxruntime-web, or its folder.",
+            show_default="fetched by npm",
+        ),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Streaming graphs of a codec for other runtimes, with their state as tensors.
@@ -36,6 +46,8 @@ def export(
 
       secousti export -o other -m p2psyn-mini-16k --mode plain
 
+      secousti export --format web -o site && python -m http.server -d site
+
       python examples/onnx_stream.py exported speech.wav heard.wav
 
     The graphs are checked against PyTorch, step by step, before they are written.
@@ -43,19 +55,31 @@ def export(
     from rich.console import Console
     from rich.table import Table
 
-    from secousti.export import export as run
     from secousti.hub.resolve import load_codec
 
-    done = run(
-        load_codec(model),
-        output,
-        format=format,
-        int8=int8,
-        dynamic_batch=dynamic_batch,
-        vocoder=vocoder,
-        mode=mode,
-        force=force,
-    )
+    codec = load_codec(model)
+    if format == "web":
+        from secousti.export.web import export_web
+
+        if dynamic_batch or not vocoder or mode != "all":
+            raise SecoustiError(
+                "--format web exports one stream in the codec's own live mode: leave out "
+                "--dynamic-batch, --no-vocoder and --mode"
+            )
+        done = export_web(codec, output, runtime=runtime, int8=int8, force=force)
+    else:
+        from secousti.export import export as run
+
+        done = run(
+            codec,
+            output,
+            format=format,
+            int8=int8,
+            dynamic_batch=dynamic_batch,
+            vocoder=vocoder,
+            mode=mode,
+            force=force,
+        )
     table = Table(title=f"Exported to {done.folder}", show_header=False)
     for path in done.files:
         table.add_row(path.name, f"{path.stat().st_size / 1e6:.2f} MB")

@@ -2,7 +2,7 @@
 
 import { audioContext } from "./audio/context.js";
 import { decodeFile } from "./audio/file.js";
-import { getModels } from "./server.js";
+import { getModels, openTokens } from "./server.js";
 import { Studio } from "./studio.js";
 import { Compare } from "./ui/compare.js";
 import { acceptFiles } from "./ui/drop.js";
@@ -61,7 +61,12 @@ function attempt(action) {
   });
 }
 
-const sendFile = (file) => attempt(async () => studio.play(model, await decodeFile(file, model.sample_rate), await settings()));
+const sendFile = (file) =>
+  attempt(async () => {
+    const found = await openTokens(file);
+    if (found) await studio.speakTokens(model, found);
+    else await studio.play(model, await decodeFile(file, model.sample_rate), await settings());
+  });
 
 async function voiceChanged() {
   if (!studio.busy) return;

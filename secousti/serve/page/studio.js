@@ -105,6 +105,13 @@ export class Studio {
     this.#ended();
   }
 
+  /** Tokens of a file, {tokens, voice: base64 or null}. */
+  async speakTokens(model, { tokens, voice }) {
+    this.take = new Take(model, model.sample_rate, model.sample_rate);
+    this.take.addTokens(tokens, new Uint8Array(tokens.length));
+    await this.revoice({ voice });
+  }
+
   /** Of a running session: loss or voice from the next token on. */
   set(changes) {
     if (this.state === "listening" || this.state === "sending") this.session.set(changes);
