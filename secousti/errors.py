@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import shlex
 import sys
 import warnings
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 
 class SecoustiError(ValueError):
@@ -58,12 +64,45 @@ def require(module: str, extra: str) -> ModuleType:
     """Import an optional ``module``, or name the extra that brings it.
 
     Raises:
-        SecoustiError: the package is missing or does not import.
+        SecoustiError: the package is missing, or is there and does not import.
     """
+    package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except Exception as error:  # a broken binary wheel raises more than ImportError
+        if isinstance(error, ModuleNotFoundError):
+            raise SecoustiError(
+                f"this needs the package {error.name or package!r}, which is not installed; "
+                f"install it with: {install_command(extra)}"
+            ) from error
         raise SecoustiError(
-            f"this needs the package '{module.partition('.')[0]}', which could not be imported "
-            f"({error}); install it with: pip install 'secousti[{extra}]'"
+            f"the package {package!r} is installed but cannot be imported ({error}); installing it "
+            f"again may help: {install_command(extra)}"
         ) from error
+
+
+def install_command(extra: str) -> str:
+    """What installs an extra of this package, as the package itself was installed."""
+    source, editable = _installed_from()
+    if source is None:
+        return f"pip install 'secousti[{extra}]'"
+    if "://" in source:
+        return f"pip install {shlex.quote(f'secousti[{extra}] @ {source}')}"
+    return f"pip install {'-e ' if editable else ''}{shlex.quote(f'{source}[{extra}]')}"
+
+
+def _installed_from() -> tuple[str | None, bool]:
+    """The folder or address that pip installed the package from, and whether as a link to it;
+    ``None`` for an index (direct_url.json of PEP 610 is missing then)."""
+    try:
+        told = json.loads(distribution("secousti").read_text("direct_url.json") or "{}")
+        address, editable = told.get("url"), bool(told.get("dir_info", {}).get("editable"))
+    except (PackageNotFoundError, ValueError, AttributeError):
+        checkout = Path(__file__).parent.parent  # imported from a folder, not installed
+        return (str(checkout), True) if (checkout / "pyproject.toml").is_file() else (None, False)
+    if not isinstance(address, str):
+        return None, False
+    if address.startswith("file://"):
+        return url2pathname(urlsplit(address).path), editable
+    kind = told.get("vcs_info", {}).get("vcs")
+    return (f"{kind}+{address}" if kind else address), editable

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from secousti.cli.options import Device
+from secousti.cli.options import Device, TableFormat
 from secousti.errors import SecoustiError
 
 
@@ -56,10 +56,11 @@ def eval(
         typer.Option("--cache", metavar="DIR", help="Finished work; OUTPUT/cache if not given."),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")] = 1,
-    device: Device = "cpu",
+    device: Device = "auto",
     margin: Annotated[
         float, typer.Option("--margin", help="MUSHRA points within which two codecs are alike.")
     ] = 5.0,
+    format: TableFormat = "table",
 ) -> None:
     """Measure codecs side by side: quality, bits, speed, tokens, with intervals and sound.
 
@@ -72,6 +73,8 @@ def eval(
 
       secousti eval listening mushra.csv paired_comparison.csv
 
+      secousti eval my_recordings -c mini-21hz --format md > table.md
+
       secousti eval my_recordings -c mini-21hz --metric wer:recogniser=whisper,model=small.pt
     """
     if suite == "listening":
@@ -83,6 +86,7 @@ def eval(
         raise SecoustiError(
             f"{results[0]} comes after {suite!r}: results follow listening, recordings --data"
         )
+    from secousti.devices import chosen
     from secousti.evaluation.command import Options, run_suite
 
     options = Options(
@@ -95,6 +99,7 @@ def eval(
         output=output,
         cache=cache or output / "cache",
         jobs=jobs,
-        device=device,
+        device=chosen(device),
+        format=format,
     )
     run_suite(options)

@@ -52,9 +52,9 @@ def export(
 
     The graphs are checked against PyTorch, step by step, before they are written.
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from secousti.console import console
     from secousti.hub.resolve import load_codec
 
     codec = load_codec(model)
@@ -89,4 +89,4 @@ def export(
         gap = getattr(agreement, what)
         if gap is not None:
             table.add_row(f"{what} differs by at most", f"{gap:.1e}")
-    Console().print(table)
+    console().print(table)

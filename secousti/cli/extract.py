@@ -45,7 +45,7 @@ def extract(
         ],
         typer.Option(help="What INPUT is, if its name does not say."),
     ] = "auto",
-    device: Device = "cpu",
+    device: Device = "auto",
     dtype: Annotated[
         Literal["float32", "bfloat16"], typer.Option(help="Of the network; bfloat16 changes ids.")
     ] = "float32",
@@ -107,13 +107,14 @@ def extract(
     """
     import time
 
-    from rich.console import Console
-
+    from secousti.console import console as wide
+    from secousti.devices import chosen
     from secousti.extraction.progress import print_summary, progress_bar
     from secousti.extraction.run import extract as run
     from secousti.extraction.settings import Settings
 
-    console = Console(stderr=True)
+    console = wide(stderr=True)
+    device = chosen(device)
     gpu = device.startswith("cuda")
     started = time.monotonic()
     settings = Settings(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secousti.cli.options import Inputs, MaxSeconds
+from secousti.cli.options import Inputs, MaxSeconds, TableFormat
 from secousti.container.limits import MAX_SECONDS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def info(
         bool, typer.Option("--bytes", help="Every byte of a file and what it means.")
     ] = False,
     max_seconds: MaxSeconds = MAX_SECONDS,
+    format: TableFormat = "table",
 ) -> None:
     """What .sct files hold, checked to the last byte, and where every bit goes.
 
@@ -36,21 +37,25 @@ def info(
 
     secousti info tokens --json
     """
-    from rich.console import Console
-
+    from secousti.console import console, print_plain
     from secousti.container import info as container
     from secousti.hub.catalog import coders_at_hand
 
     if as_bytes and "-" in inputs:
         raise typer.BadParameter("--bytes reads twice, so it needs files instead of a pipe")
-    console = Console()
-    for found in container.info(inputs, max_seconds, coders_at_hand):
+    every = container.info(inputs, max_seconds, coders_at_hand)
+    if format != "table":
+        lines = [dict(row for section in _sections(found) for row in section) for found in every]
+        rows = [[found.name, *line.values()] for found, line in zip(every, lines, strict=True)]
+        print_plain(format, ["file", *(lines[0] if lines else ())], rows)
+        return
+    for found in every:
         if as_bytes:
             typer.echo("\n".join(_bytes(found.name)))
         elif as_json:
             typer.echo(_json(found))
         else:
-            console.print(_table(found))
+            console().print(_table(found))
 
 
 def _table(found: Info) -> Table:
@@ -64,11 +69,15 @@ def _table(found: Info) -> Table:
     table = Table(title=name, show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(justify="right")
-    for section in (_origin(found), _size(found), _bits(found)):
+    for section in _sections(found):
         for name, value in section:
             table.add_row(name, escape(value))
         table.add_section()
     return table
+
+
+def _sections(found: Info) -> list[list[tuple[str, str]]]:
+    return [_origin(found), _size(found), _bits(found)]
 
 
 def _origin(found: Info) -> list[tuple[str, str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from secousti.cli.options import TableFormat
 
 if TYPE_CHECKING:
     from secousti.hub.catalog import ModelEntry
 
 
-def models() -> None:
+def models(format: TableFormat = "table") -> None:
     """List the models at hand: bundled with the package, or cached from the Hugging Face Hub.
 
     With the bit rate of their tokens and the delay that no computer can take away. Any of these
@@ -16,22 +18,27 @@ def models() -> None:
 
       secousti models
 
+      secousti models --format csv
+
       secousti encode speech.wav -o speech.sct --model mini-21hz
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from secousti.console import console, print_plain
     from secousti.hub import catalog
 
+    headings = ["name", "codec", "Hz", "bit/s", "latency", "weights", "where"]
+    rows = [[m.name, m.kind, *_numbers(m), m.where] for m in catalog.models()]
+    if format != "table":
+        print_plain(format, headings, rows)
+        return
     table = Table(title="Models on this machine")
-    table.add_column("name", overflow="fold")
-    table.add_column("codec")
-    for column in ("Hz", "bit/s", "latency", "weights"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("where")
-    for model in catalog.models():
-        table.add_row(model.name, model.kind, *_numbers(model), model.where)
-    Console().print(table)
+    for place, heading in enumerate(headings):
+        justify: Literal["left", "right"] = "right" if 2 <= place < 6 else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
 
 
 def _numbers(model: ModelEntry) -> tuple[str, str, str, str]:

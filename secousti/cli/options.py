@@ -26,6 +26,7 @@ __all__ = [
     "Processes",
     "Raw",
     "SampleRate",
+    "TableFormat",
 ]
 
 Inputs = Annotated[
@@ -134,4 +135,8 @@ MaxSeconds = Annotated[
         metavar="SECONDS",
         help="Refuse .sct files that hold more speech: a few bytes can claim an hour.",
     ),
+]
+TableFormat = Annotated[
+    Literal["table", "md", "csv"],
+    typer.Option("--format", help="Of what is printed: for reading, Markdown, or CSV."),
 ]

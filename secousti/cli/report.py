@@ -87,8 +87,9 @@ def _rate(bits: float, seconds: float) -> str:
 
 def _table(results: Sequence[Result]) -> None:
     """Numbers of every file and their sum; failures one below the other."""
-    from rich.console import Console
     from rich.table import Table
+
+    from secousti.console import console
 
     good = [result for result in results if not result.error]
     table = Table(show_footer=True)
@@ -101,10 +102,10 @@ def _table(results: Sequence[Result]) -> None:
     ]
     table.add_column("file", "all", overflow="fold")
     for name, footer in zip(("duration", "frames", "tokens", "file"), sums, strict=True):
-        table.add_column(name, footer, justify="right", no_wrap=True)
+        table.add_column(name, footer, justify="right", overflow="fold")
     for result in good if len(good) <= MOST_ROWS else []:
         table.add_row(*_cells(result))
-    Console(stderr=True).print(table)
+    console(stderr=True).print(table)
     for result in results:
         if result.error:
             named = "" if result.job.source in result.error else f"{result.job.source}: "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from secousti.console import TableFormat
 from secousti.evaluation.evaluate import Progress, evaluate, with_codecs
 from secousti.evaluation.report.text import print_report, print_table
 from secousti.evaluation.run import Tick
@@ -28,6 +30,7 @@ class Options:
     cache: Path
     jobs: int
     device: str
+    format: TableFormat = "table"
 
 
 def chosen_suite(options: Options) -> tuple[Suite, Path]:
@@ -66,10 +69,10 @@ def _compare(suite: Suite, folder: Path, options: Options) -> None:
             device=options.device,
             progress=progress,
         )
-    print_report(summary)
+    print_report(summary, options.format)
     known = sum(record.known for record in summary.records)
-    print(f"{known} of {len(summary.records)} recordings were coded before")
-    print(f"report: {options.output / 'report.html'}")
+    coded = f"{known} of {len(summary.records)} recordings were coded before"
+    _say([coded, f"report: {options.output / 'report.html'}"], options.format)
 
 
 def _probe(suite: Suite, folder: Path, options: Options) -> None:
@@ -85,11 +88,16 @@ def _probe(suite: Suite, folder: Path, options: Options) -> None:
         )
     for report in reports:
         for table in report_tables(report):
-            print_table(table)
-        print(f"{report.model}: {verdict(report)}")
-        for kind, reason in report.skipped.items():
-            print(f"{kind} was skipped: {reason}")
-    print(f"report: {options.output / 'probes.md'}")
+            print_table(table, options.format)
+        said = [f"{report.model}: {verdict(report)}"]
+        said += [f"{kind} was skipped: {reason}" for kind, reason in report.skipped.items()]
+        _say(said, options.format)
+    _say([f"report: {options.output / 'probes.md'}"], options.format)
+
+
+def _say(lines: list[str], form: TableFormat) -> None:
+    """What is no table stays out of the way of those that go into a file."""
+    print("\n".join(lines), file=sys.stdout if form == "table" else sys.stderr)
 
 
 def _voices(suite: Suite, folder: Path, options: Options) -> None:

@@ -58,9 +58,13 @@ def read_bare(path: str, codec: Codec, max_seconds: float = MAX_SECONDS) -> NDAr
             ``max_seconds``, or numbers outside the codebook.
     """
     try:
+        if os.path.getsize(path) == 0:
+            raise SecoustiError(f"{path} is empty")
         codes = _array(path)
     except OSError as error:
         raise SecoustiError(f"{path} cannot be read: {error.strerror or error}") from error
+    except SecoustiError:
+        raise
     except (ValueError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise SecoustiError(f"{path} holds no plain array of tokens: {reason}") from error

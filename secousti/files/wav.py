@@ -64,8 +64,15 @@ def _can_patch(file: BinaryIO) -> bool:
     try:
         if not file.seekable() or file.tell() != 0:
             return False
-        import fcntl
-
-        return not fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND
-    except (OSError, ImportError):
+        return not _appends(file)
+    except OSError:
         return False
+
+
+def _appends(file: BinaryIO) -> bool:
+    """Whether every write goes to the end, as after ``>>``; Windows has no way to ask."""
+    try:
+        import fcntl
+    except ImportError:
+        return "a" in getattr(file, "mode", "")
+    return bool(fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND)

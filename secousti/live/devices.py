@@ -84,9 +84,17 @@ def _microphone(device: Any, block: float, rate: int) -> Iterator[Sound]:
 
 
 def _sounddevice() -> Any:
-    device = require("sounddevice", "live")
     try:
+        device = require("sounddevice", "live")
         device.query_devices()
+    except SecoustiError as error:
+        if isinstance(error.__cause__, OSError):  # the package is there, what it calls is not
+            raise SecoustiError(
+                "the system library PortAudio, through which sound devices are used, is missing: "
+                "install it (Debian and Ubuntu: apt install libportaudio2; Fedora: dnf install "
+                "portaudio; conda: conda install portaudio)"
+            ) from error
+        raise
     except Exception as error:  # PortAudio's own, which need not be importable
         raise SecoustiError(f"no sound device can be used here: {error}") from error
     return device

@@ -7,7 +7,6 @@ Processes need not agree on who packs: the first to lock the cache does, the oth
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from abc import ABC, abstractmethod
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from rich.console import Console
 from rich.progress import Progress
 
@@ -109,7 +109,10 @@ def _write(part: Part, cache: Path, advance: Callable[[], None]) -> None:
 def _locked(cache: Path) -> Iterator[None]:
     """Alone in the cache; the lock ends with the process, however it ends."""
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as file:
-        with suppress(OSError):  # a file system without locks: packing twice gives the same files
-            fcntl.flock(file, fcntl.LOCK_EX)
+    lock = FileLock(cache / ".lock")
+    with suppress(OSError, NotImplementedError):  # without locks packing twice gives the same files
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secousti.atomic import replacing, write_text
+from secousti.console import TableFormat, console, print_plain
 from secousti.evaluation.report.summary import Summary, as_document
 from secousti.evaluation.report.table import Table, tables, test_table
 
@@ -28,22 +30,24 @@ def data_line(summary: Summary) -> str:
     )
 
 
-def print_report(summary: Summary) -> None:
-    """Tables in the terminal."""
+def print_report(summary: Summary, form: TableFormat = "table") -> None:
+    """Tables on standard output; what else is to be said goes beside those for other programs."""
     for table in tables(summary):
-        print_table(table)
-    print(data_line(summary))
-    for line in notes(summary):
-        print(line)
+        print_table(table, form)
+    beside = sys.stdout if form == "table" else sys.stderr
+    print("\n".join([data_line(summary), *notes(summary)]), file=beside)
 
 
-def print_table(table: Table) -> None:
-    """One table in the terminal; a paper's rows are dim. A narrow one shows no intervals."""
-    from rich.console import Console
+def print_table(table: Table, form: TableFormat = "table") -> None:
+    """One table; a paper's rows are dim. One for a narrow terminal shows no intervals."""
     from rich.table import Table as RichTable
 
-    console = Console()
-    narrow = console.width < 17 * len(table.headings)
+    if form != "table":
+        print_plain(form, table.headings, table.rows)
+        print()
+        return
+    screen = console()
+    narrow = screen.width < 17 * len(table.headings)
     shown = RichTable(title=table.title, title_justify="left", header_style="bold")
     for index, heading in enumerate(table.headings):
         justify: JustifyMethod = "left" if index == 0 else "right"
@@ -51,7 +55,7 @@ def print_table(table: Table) -> None:
     for row, quoted in zip(table.rows, table.quoted, strict=True):
         cells = [cell.partition(" [")[0] for cell in row] if narrow else row
         shown.add_row(*cells, style="dim italic" if quoted else "")
-    console.print(shown)
+    screen.print(shown)
 
 
 def notes(summary: Summary) -> list[str]:

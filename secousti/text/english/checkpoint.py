@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from secousti.errors import SecoustiError
+from secousti.errors import SecoustiError, install_command
 from secousti.text.inventory import ARPABET_CONSONANTS, ARPABET_VOWELS, canonical
 
 _END, _START, _LONGEST = 3, 2, 20
@@ -40,7 +40,7 @@ class LetterNetwork:
         if path is None:
             raise SecoustiError(
                 "the letter-to-phoneme network needs the g2p_en package; install it with: "
-                "pip install 'secousti[g2p]'"
+                + install_command("g2p")
             )
         with np.load(path, allow_pickle=False) as archive:
             self._weights = {name: archive[name].astype(np.float32) for name in archive.files}

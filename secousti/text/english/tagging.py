@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from secousti.errors import SecoustiError, require
+from secousti.errors import SecoustiError, install_command, require
 
 Tagger = Callable[[Sequence[str]], list[str]]
 
@@ -58,7 +58,7 @@ def gruut_tags() -> Tagger:
     if package is None or package.origin is None:
         raise SecoustiError(
             "the gruut tagger needs gruut with its English data; install it with: "
-            "pip install 'secousti[g2p]'"
+            + install_command("g2p")
         )
     model = Path(package.origin).parent / "pos" / "model.crf"
     tagger = require("gruut.pos", "g2p").PartOfSpeechTagger(model)
