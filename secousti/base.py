@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -500,6 +501,7 @@ class Codec(HubMixin, nn.Module, ABC):
             sample_rate=self.sample_rate,
             codebook_size=self.codebook_size,
             paralinguistic=None if voice is None else on_the_wire(voice),
+            made_by=weakref.ref(self),
         )
 
     def _bare(self, codes: Tensor) -> Encoded:

@@ -10,8 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 FLOORS = {
-    1: "config pretrained manifest tables atomic samples errors console devices paths lock version memory",
-    2: "streaming audio text container ambient encoded voice entropy",
+    1: "config pretrained manifest tables atomic samples errors console devices paths lock version "
+    "memory",
+    2: "streaming audio text container ambient encoded notebook voice entropy",
     3: "acoustic semantic paralinguistic vocoder frontend p2psyn.config p2psyn.conformer "
     "p2psyn.convnext p2psyn.mdct p2psyn.modes p2psyn.pseudo_quantizer p2psyn.pseudo_vq p2psyn.rvq",
     4: "base hub p2psyn.teacher",
