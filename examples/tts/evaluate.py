@@ -9,19 +9,24 @@ tokens occur in training (unigrams): a model that has learnt to read is best aft
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from math import log
 
 import torch
 from model import TextToTokens, load
 
+from secousti.errors import SecoustiError
 from secousti.extraction.dataset import TokenDataset
 
 
 def with_text(folder: str, longest: int) -> list[tuple[str, torch.Tensor]]:
     """Texts and codes int64 [L] of the utterances that have a text and fit."""
     rows = [(row["text"], row["codes"][0]) for row in TokenDataset(folder) if row["text"]]
-    return [(text, codes) for text, codes in rows if len(text) + len(codes) + 2 <= longest]
+    fitting = [(text, codes) for text, codes in rows if len(text) + len(codes) + 2 <= longest]
+    if not fitting:
+        raise SecoustiError(f"{folder}: no utterance has a text and fits {longest} ids")
+    return fitting
 
 
 @torch.no_grad()
@@ -65,4 +70,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SecoustiError as error:
+        sys.exit(f"error: {error}")

@@ -8,6 +8,7 @@ The voice is the paralinguistic vector of an utterance of ``--tokens`` (``--voic
 from __future__ import annotations
 
 import argparse
+import sys
 
 import torch
 from model import load
@@ -17,6 +18,21 @@ from secousti.errors import SecoustiError
 from secousti.extraction.dataset import TokenDataset, same_tokens
 from secousti.hub.resolve import load_codec
 from secousti.sessions.decoder import StreamDecoder
+
+
+def voice_of(tokens: str, name: str | None) -> torch.Tensor:
+    """The voice [64] of the utterance ``name`` of an extraction, or of its first one.
+
+    Raises:
+        SecoustiError: there is no such utterance, or it has no voice.
+    """
+    row = next((row for row in TokenDataset(tokens) if name in (None, row["id"])), None)
+    if row is None:
+        raise SecoustiError(f"{tokens} holds no utterance {name or 'at all'!r}")
+    if row["paralinguistic"] is None:
+        raise SecoustiError(f"{tokens} was extracted without voices (--no-voice)")
+    voice: torch.Tensor = row["paralinguistic"]
+    return voice
 
 
 def main() -> None:
@@ -39,9 +55,7 @@ def main() -> None:
         raise SecoustiError(
             f"the model was trained on tokens of {about['model_id']}, another codec"
         )
-    rows = (row for row in TokenDataset(args.tokens) if args.voice in (None, row["id"]))
-    voice = next(rows)["paralinguistic"]
-    decoder = StreamDecoder(codec, voice[None])  # type: ignore[arg-type]
+    decoder = StreamDecoder(codec, voice_of(args.tokens, args.voice)[None])  # type: ignore[arg-type]
     audio = []
     most = int(args.seconds * codec.frame_rate)
     for token in model.speak(args.text, args.temperature, args.top, most):
@@ -53,4 +67,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SecoustiError as error:
+        sys.exit(f"error: {error}")

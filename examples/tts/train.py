@@ -6,25 +6,46 @@ python examples/tts/train.py tokens --output tts.safetensors [--steps 2000]
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 
 import torch
 from model import PAD, Sizes, TextToTokens, Vocabulary, save
 from torch import Tensor
 
+from secousti.errors import SecoustiError
 from secousti.extraction.dataset import TokenDataset
 
 
 def sequences(dataset: TokenDataset, vocabulary: Vocabulary, longest: int) -> Iterator[Tensor]:
-    """Utterances with text, epoch after epoch, as id sequences."""
+    """Utterances with text, epoch after epoch, as id sequences.
+
+    Raises:
+        SecoustiError: not one utterance has a text and fits.
+    """
     epoch = 0
     while True:
         dataset.set_epoch(epoch)
+        texts = used = 0
         for row in dataset:
             ids = vocabulary.example(row["text"] or "", row["codes"][0])
+            texts += bool(row["text"])
             if row["text"] and len(ids) <= longest:
+                used += 1
                 yield ids
+        if not used:
+            raise SecoustiError(what_is_missing(dataset, texts, longest))
         epoch += 1
+
+
+def what_is_missing(dataset: TokenDataset, texts: int, longest: int) -> str:
+    """Why there is nothing to learn from."""
+    if texts:
+        return f"{dataset.folder}: no utterance fits {longest} ids, text and tokens together"
+    return (
+        f"{dataset.folder} holds {len(dataset)} utterances, and none has a text: extract from a "
+        ".jsonl manifest or a table that has one ('text')"
+    )
 
 
 def batches(examples: Iterator[Tensor], size: int) -> Iterator[Tensor]:
@@ -66,4 +87,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SecoustiError as error:
+        sys.exit(f"error: {error}")
