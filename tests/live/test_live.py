@@ -120,7 +120,6 @@ def test_what_p2psyn_cannot_do_live_is_one_sentence(recording, tmp_path) -> None
     }
     for name, options, message in (
         ("causal", {"voice": str(recording)}, "--voice needs a SecoustiCodec"),
-        ("causal", {"precision": "int8"}, "in float32 only, not in int8"),
         ("causal", {"channel": Channel(concealment="fade")}, "use 'repeat'"),
         ("causal", {"mode": "best"}, "unknown decode mode 'best'"),
         ("half", {}, "use --mode plain, or secousti roundtrip"),
