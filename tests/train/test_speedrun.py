@@ -11,11 +11,12 @@ from secousti import SecoustiCodec
 from tests.train.corpus import write_corpus
 from train.budget import launch
 from train.budget.ledger import Ledger, Stopped
-from train.budget.sizes import planned_steps, refitted_steps, step_changes
+from train.budget.recordings import Recordings
+from train.budget.sizes import planned_steps, refitted_steps, report_changes, step_changes
 from train.codec.config import load
 from train.engine.pace import CHECKPOINT, Pace
 from train.speedrun.go import CONFIGS, Wish, go
-from train.speedrun.recipe import read_recipe
+from train.speedrun.recipe import Plan, read_recipe
 
 SMALL = (
     "codec.seanet={dimension: 16, n_filters: 4}",
@@ -82,6 +83,10 @@ def test_steps_fill_the_time_and_ramps_keep_their_place():
     changes = dict(change.split("=") for change in step_changes(config, steps))
     assert changes["training.schedule.total_steps"] == "593"
     assert changes["training.schedule.stage1_end"] == "237"
+    measured = {"acoustic": 0.1, "semantic": 0.2, CHECKPOINT: 1.0}
+    often = dict(change.split("=") for change in report_changes(steps, 102.0, measured))
+    assert often["training.run.save_every"] == str(round(60 / ((237 * 0.1 + 356 * 0.2) / 593)))
+    assert often["training.run.validate_every"] == str(-(-593 // 5))  # 5 s for five of 1 s
     assert changes["training.schedule.kl_para.start"] == str(round(3400 * 593 / 5400))
 
 
@@ -93,10 +98,13 @@ def test_a_plan_is_cut_only_where_the_time_is_too_short():
 
 
 @pytest.mark.parametrize("name", ["mini", "gpu"])
-def test_recipes_name_files_that_are_there(name):
+def test_shipped_recipes_are_whole(name, tmp_path):
     recipe = read_recipe(CONFIGS / "speedrun" / f"{name}.yaml")
+    recordings = Recordings("train.jsonl", "valid.jsonl", 600.0, 60.0, 10, True, 5, {})
+    Plan(recipe, tmp_path, recordings, ["aligned.jsonl"], ()).check()
+    files = {phase: (tmp_path / "phases" / f"{phase}.yaml").read_text() for phase in recipe.phases}
+    assert all("shared" not in text for text in files.values())  # no place of the file it came from
     assert sum(spec.share for spec in recipe.phases.values()) == pytest.approx(1)
-    assert all((CONFIGS / spec.file).is_file() for spec in recipe.phases.values())
 
 
 def test_time_between_two_lives_of_a_job_does_not_count(tmp_path):

@@ -155,7 +155,7 @@ def _agree(
     (steps,) = broadcast_object_list([steps])
     if accelerator.is_main_process:
         changes = step_changes(phase.config(), steps)
-        changes += report_changes(sum(steps.values()), seconds, measured)
+        changes += report_changes(steps, seconds, measured)
         each = ", ".join(f"{n} {name} steps of {measured[name]:.3g} s" for name, n in steps.items())
         print(f"{phase.name}: {each}", flush=True)
         document = {"steps": steps, "changes": changes, "seconds": measured, "planned": seconds}

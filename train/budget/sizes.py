@@ -41,9 +41,12 @@ def step_changes(config: Any, steps: Mapping[str, int]) -> list[str]:
     return changes
 
 
-def report_changes(total: int, seconds: float, measured: Mapping[str, float]) -> list[str]:
-    """How often a run of ``total`` steps in ``seconds`` logs, validates and saves."""
-    each = max(seconds / max(total, 1), 1e-6)
+def report_changes(
+    steps: Mapping[str, int], seconds: float, measured: Mapping[str, float]
+) -> list[str]:
+    """How often a run of so many steps of each stage in ``seconds`` logs, validates and saves."""
+    total = max(sum(steps.values()), 1)
+    each = max(sum(count * measured[name] for name, count in steps.items()) / total, 1e-6)
     validation = measured.get(VALIDATION, 0.0) + measured.get(CHECKPOINT, 0.0)  # the best is saved
     affordable = int(_FOR_VALIDATION * seconds / max(validation, 1e-6))
     times = min(max(affordable, 1), _VALIDATIONS)
