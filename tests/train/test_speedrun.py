@@ -8,9 +8,10 @@ import pytest
 import soundfile
 
 from secousti import SecoustiCodec
-from tests.train.corpus import write_corpus
+from tests.train.corpus import toy_document, write_corpus
 from train.budget import launch
 from train.budget.ledger import Ledger, Stopped
+from train.budget.phase import Phase
 from train.budget.recordings import Recordings
 from train.budget.sizes import planned_steps, refitted_steps, report_changes, step_changes
 from train.codec.config import load
@@ -114,3 +115,12 @@ def test_time_between_two_lives_of_a_job_does_not_count(tmp_path):
     again = Ledger(tmp_path, 1.0, {"a": 1})
     assert again.left() == pytest.approx(60 - ledger.spent["x"], abs=1e-3)
     assert "x" not in again.done
+
+
+def test_a_phase_runs_in_two_processes(tmp_path):
+    document = toy_document(tmp_path, write_corpus(tmp_path))
+    phase = Phase(tmp_path, "codec", "codec", {"acoustic": 1.0, "semantic": 1.0})
+    phase.write(document)
+    launch.launch(phase, 0.0, processes=2)  # no time left
+    assert json.loads(phase.plan.read_text())["steps"] == {"acoustic": 2, "semantic": 2}
+    assert SecoustiCodec.from_pretrained(phase.output / "codec").sample_rate == 22050
