@@ -6,8 +6,9 @@
 Each target of ``tests/fuzzing/targets.py`` has its share of the time, from the inputs of
 ``tests/fuzzing/seeds.py`` on. An execution is a finding if it raises anything but a
 ``SecoustiError``, takes longer than 60 s or 2 GB. Prints executions, branches of our code that
-were reached, and findings per target; ends with 1 if there was any. ``--keep`` makes what reached
-most, in few bytes, the corpus (``tests/corpus``) that ``tests/test_corpus.py`` replays.
+were reached, and findings per target; ends with 1 if there was any. ``--keep`` adds the
+shortest inputs that reached something new to the corpus (``tests/corpus``) that
+``tests/test_corpus.py`` replays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fuzzing.seeds import keep, seeds
+from tests.fuzzing.seeds import keep, kept, seeds
 from tests.fuzzing.targets import TARGETS
 
 MOST_KEPT = 60  # inputs of a target
@@ -64,7 +65,7 @@ def main() -> None:
     raise SystemExit(1 if total.findings else 0)
 
 
-def _attack(name: str, seconds: float, kept: bool) -> Outcome:
+def _attack(name: str, seconds: float, keeps: bool) -> Outcome:
     outcome, stop = Outcome(), time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
         corpus, found = Path(folder) / "corpus", Path(folder) / "found"
@@ -82,17 +83,15 @@ def _attack(name: str, seconds: float, kept: bool) -> Outcome:
                 path.unlink()
             if not new:
                 break
-        if kept:
-            keep(name, _least(name, corpus, Path(folder) / "least", found))
+        if keeps:
+            keep(name, [*kept(name), *_learned(corpus)][: 2 * MOST_KEPT])
     return outcome
 
 
-def _least(name: str, corpus: Path, least: Path, found: Path) -> list[bytes]:
-    """Few short inputs that reach what the corpus reaches."""
-    least.mkdir()
-    _run(name, [least, corpus], ["-merge=1"], found)
-    inputs = sorted((path.read_bytes() for path in least.iterdir()), key=len)
-    return inputs[:MOST_KEPT]
+def _learned(corpus: Path) -> list[bytes]:
+    """The shortest of the inputs that libFuzzer wrote down, as each reached something new."""
+    new = [path for path in corpus.iterdir() if not path.name.startswith("seed-")]
+    return sorted((path.read_bytes() for path in new), key=len)[:MOST_KEPT]
 
 
 def _run(name: str, folders: list[Path], flags: list[str], found: Path) -> str:
