@@ -2,11 +2,11 @@
 
     python -m benchmarks.live_ids [--models mini-21hz] [--hours 1] [--chunks 160 1024 7777]
 
-Recordings of SECOUSTI_SPEECH (or ../shared/speech), one after another as streams of ten minutes,
-and as many minutes of synthetic sound (noise of wandering level, sweeps, clicks, silence). Each
-stream is encoded whole and live in chunks of every size. Prints, per model, the ids compared,
-those that differ, and the share of digits nearer to a boundary than 1e-4 and 1e-6: float32 noise
-of one path or the other can move only those.
+Recordings of SECOUSTI_SPEECH (or ../shared/speech), one after another as streams of ten minutes
+(``--minutes``), and as many minutes of synthetic sound (noise of wandering level, sweeps, clicks,
+silence). Each stream is encoded whole and live in chunks of every size. Prints, per model, the
+ids compared, those that differ, and how many digits lie nearer to a boundary than 1e-4 and 1e-6:
+float32 noise of one path or the other can move only those.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from secousti.base import Codec
 from secousti.sessions.encoder import StreamEncoder
 
 ROOT = Path(__file__).parents[1]
-MINUTES = 10.0
 NEAR = (1e-4, 1e-6)
 
 
@@ -76,11 +75,11 @@ def synthetic(rate: int) -> Iterator[Tensor]:
         yield torch.zeros(rate)
 
 
-def streams(sounds: Iterator[Tensor], rate: int) -> Iterator[Tensor]:
-    """The same in pieces of ten minutes."""
+def streams(sounds: Iterator[Tensor], samples: float) -> Iterator[Tensor]:
+    """The same in pieces of at least so many samples."""
     while True:
         parts, length = [], 0
-        while length < 60 * MINUTES * rate:
+        while length < samples:
             parts.append(next(sounds))
             length += len(parts[-1])
         yield torch.cat(parts)
@@ -99,16 +98,19 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", default=["mini-21hz", "mini-86hz"])
     parser.add_argument("--hours", type=float, default=1.0, help="of sound, for each model")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of a stream")
     parser.add_argument("--chunks", nargs="+", type=int, default=[160, 1024, 7777])
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name in args.models:
         codec = load_codec(name)
         rate, nearness = codec.sample_rate, Nearness(codec)
-        sources = [streams(spoken(rate), rate), streams(synthetic(rate), rate)]
-        ids = different = 0
-        for number in range(max(1, round(args.hours * 60 / MINUTES))):
+        samples = 60 * args.minutes * rate
+        sources = [streams(spoken(rate), samples), streams(synthetic(rate), samples)]
+        ids, different, seconds = 0, 0, 0.0
+        for number in range(max(1, round(args.hours * 60 / args.minutes))):
             wav = next(sources[number % 2])
+            seconds += len(wav) / rate
             whole = codec.encode(wav, rate).codes[0]
             for chunk in args.chunks:
                 heard = live(codec, wav, chunk)
@@ -118,8 +120,10 @@ def main() -> None:
                 f"{count} of {nearness.digits} digits within {limit:g}"
                 for count, limit in zip(nearness.near, NEAR, strict=True)
             )
-            hours = (number + 1) * MINUTES / 60
-            print(f"{name}: {hours:.2f} h, {different} of {ids} ids differ; {near}", flush=True)
+            print(
+                f"{name}: {seconds / 3600:.2f} h, {different} of {ids} ids differ; {near}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
