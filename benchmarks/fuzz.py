@@ -75,7 +75,7 @@ def _attack(name: str, seconds: float, keeps: bool) -> Outcome:
             (corpus / f"seed-{number}").write_bytes(data[:LONGEST])
         while (left := stop - time.monotonic()) > 1 and len(outcome.findings) < 20:
             said = _run(name, [corpus], [f"-max_total_time={int(left) + 1}"], found)
-            outcome.executions += _number(r"stat::number_of_executed_units: (\d+)", said)
+            outcome.executions += _executions(name, said)
             outcome.branches = max(outcome.branches, _number(r"cov: (\d+)", said))
             new = [path.read_bytes() for path in sorted(found.iterdir())]
             outcome.findings += new
@@ -100,6 +100,14 @@ def _run(name: str, folders: list[Path], flags: list[str], found: Path) -> str:
     flags = [*flags, *LIMITS, "-print_final_stats=1", f"-artifact_prefix={found}/"]
     done = subprocess.run([*command, *flags, *map(str, folders)], capture_output=True, check=False)
     return done.stderr.decode(errors="replace")
+
+
+def _executions(name: str, said: str) -> int:
+    """Of one fuzzer; one that the system ended has told them only now and then."""
+    if done := _number(r"stat::number_of_executed_units: (\d+)", said):
+        return done
+    print(f"{name}: the fuzzer was ended from outside; it said last:\n{said[-300:]}", flush=True)
+    return _number(r"#(\d+)\s", said)
 
 
 def _number(pattern: str, text: str) -> int:
