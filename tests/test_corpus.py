@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from secousti.container import CorruptedError
+from secousti.container.version2.runs import read_voice
 from tests.fuzzing.checksums import believed
 from tests.fuzzing.seeds import seeds
-from tests.fuzzing.targets import TARGETS, attack
+from tests.fuzzing.targets import CODER, HEADER, TARGETS, VOICE, attack
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -28,6 +32,16 @@ FINDINGS = {
         + b"junk" + bytes(12) + b"\xff" * 8,
     ),
 }  # fmt: skip
+
+
+# A voice whose code is of 64 numbers, in a file that says another number.
+def test_a_coded_voice_of_another_size() -> None:
+    made = replace(HEADER, paralinguistic=80)
+    voice = np.arange(VOICE, dtype=np.int8)
+    data = CODER.encode_voice(voice, None)
+    with pytest.raises(CorruptedError, match="64 numbers, and the header says 80"):
+        read_voice(made, CODER, data)
+    assert len(read_voice(HEADER, CODER, data)) == VOICE
 
 
 @pytest.mark.parametrize("case", FINDINGS)

@@ -77,9 +77,12 @@ class RunCodec:
         if self._state is None:
             raise missing_coder(header)
         try:
-            return self._state.decompress(data, count)
+            flat = self._state.decompress(data, count)
         except ValueError as error:
             raise CorruptedError(f"its range code is invalid ({error})") from error
+        if (flat >= header.codebook_size).any():
+            raise CorruptedError(f"its entropy coder is not for {header.codebook_size} tokens")
+        return flat
 
 
 def missing_coder(header: Header) -> UnsupportedError:
@@ -117,6 +120,11 @@ def read_voice(header: Header, coder: Coder | None, data: bytes) -> NDArray[np.i
     if coder is None or not coder.codes_voices:
         return np.zeros(0, np.int8)
     try:
-        return coder.decode_voice(data)
+        codes = coder.decode_voice(data)
     except ValueError as error:
         raise CorruptedError(f"its voice cannot be decoded ({error})") from error
+    if len(codes) != header.paralinguistic:
+        raise CorruptedError(
+            f"its voice is {len(codes)} numbers, and the header says {header.paralinguistic}"
+        )
+    return codes
