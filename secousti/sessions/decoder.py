@@ -12,7 +12,8 @@ from torch import Tensor
 
 from secousti.ambient import undisturbed
 from secousti.audio.resample import ResampleStream, resampler
-from secousti.base import ALL, MOST_TOKENS, Codec, Mode, as_integers
+from secousti.base import ALL, MOST_TOKENS, Codec, Mode
+from secousti.facts import as_integers
 from secousti.samples import check_rate
 from secousti.sessions.concealment import DEFAULT, LOST, Concealer, Strategy
 from secousti.streaming.rows import join_rows, split_rows, step_rows
