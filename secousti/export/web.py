@@ -81,7 +81,7 @@ def export_web(
         shutil.copytree(source, folder, dirs_exist_ok=True)
     page = folder / "index.html"
     with replacing(page) as partial:
-        partial.write_text(_page(page.read_text("utf-8")), encoding="utf-8")
+        partial.write_text(page_without_server(page.read_text("utf-8")), encoding="utf-8")
     return replace(done, folder=folder)
 
 
@@ -145,7 +145,7 @@ def _single(codec: Codec) -> Codec:
     return single
 
 
-def _page(html: str) -> str:
+def page_without_server(html: str) -> str:
     """The demo's page where no server is: what is only for one is taken out.
 
     Raises:
