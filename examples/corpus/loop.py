@@ -1,0 +1,95 @@
+"""A training loop over extracted tokens: the least that learns something from them.
+
+    secousti extract train.jsonl -o tokens
+    secousti extract valid.jsonl -o tokens_valid
+    python examples/corpus/loop.py tokens tokens_valid --epochs 3
+
+A GRU predicts each token from those before it. What it prints is the cross-entropy in bits a token,
+beside that of a fair guess and that of how often each id occurs. Needs: secousti[extract].
+"""
+
+import argparse
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from secousti.extraction.dataset import PAD, TokenDataset, collate
+
+
+class NextToken(nn.Module):
+    """Tokens so far [B, L] -> logits of the next ones [B, L, entries]; id ``entries`` begins."""
+
+    def __init__(self, entries, width=256):
+        super().__init__()
+        self.embed = nn.Embedding(entries + 1, width)
+        self.gru = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, entries)
+
+    def forward(self, ids):
+        return self.head(self.gru(self.embed(ids))[0])
+
+
+def loss_of(model, codes):
+    """Mean nats a token of a batch [B, L] padded with ``PAD``."""
+    begin = torch.full_like(codes[:, :1], model.head.out_features)
+    heard = torch.cat([begin, codes[:, :-1].clamp(min=0)], dim=1)
+    return F.cross_entropy(model(heard).flatten(0, 1), codes.flatten(), ignore_index=PAD)
+
+
+def batches(folder, shuffle=False, epoch=0):
+    """Codes [B, L] of the first codebook."""
+    dataset = TokenDataset(folder, shuffle=shuffle)
+    dataset.set_epoch(epoch)
+    for batch in DataLoader(dataset, batch_size=16, collate_fn=collate):
+        yield batch["codes"][:, 0]
+
+
+def by_frequency(train, valid, entries):
+    """Bits a token when only the frequencies of ids are known (each counted once more)."""
+    counts = torch.ones(entries)
+    for codes in batches(train):
+        counts += torch.bincount(codes[codes != PAD], minlength=entries)
+    bits = -(counts / counts.sum()).log2()
+    heard = torch.cat([codes[codes != PAD] for codes in batches(valid)])
+    return bits[heard].mean().item()
+
+
+@torch.no_grad()
+def score(model, folder):
+    """Bits a token of a whole extraction."""
+    bits = tokens = 0
+    for codes in batches(folder):
+        count = int((codes != PAD).sum())
+        bits += loss_of(model, codes).item() * count / math.log(2)
+        tokens += count
+    return bits / tokens
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("train", help="what `secousti extract` wrote")
+    parser.add_argument("valid", help="the same of other recordings")
+    parser.add_argument("--epochs", type=int, default=3)
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    entries = TokenDataset(args.train).codec["codebook_size"]
+    model = NextToken(entries)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    print(f"a fair guess: {math.log2(entries):.2f} bits a token")
+    print(f"by frequency: {by_frequency(args.train, args.valid, entries):.2f}")
+    for epoch in range(args.epochs):
+        for codes in batches(args.train, shuffle=True, epoch=epoch):
+            optimizer.zero_grad()
+            loss_of(model, codes).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        print(f"epoch {epoch + 1}: {score(model, args.valid):.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
