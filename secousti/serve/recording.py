@@ -25,7 +25,8 @@ class Recorder:
 
     def __init__(self, codec: Codec, source_rate: int | None, output_rate: int | None) -> None:
         self._file = io.BytesIO()
-        header = codec_header(codec, source_sample_rate=source_rate)
+        # Voices as the packets had them: in the codec's own code the file would sound otherwise.
+        header = codec_header(codec, source_sample_rate=source_rate, voice_form=0)
         self._writer = Writer(self._file, header, coder=codec.coder)
         self._output_rate = output_rate
         self._pcm = bytearray()

@@ -11,6 +11,7 @@ import soundfile
 
 from secousti import load_codec
 from secousti.container import Reader, Tokens, Voice
+from secousti.container.encoded import codec_coders
 from tests.browser.conftest import EXAMPLE
 from tests.browser.page import Page
 from tests.cli.conftest import Ran, secousti  # noqa: F401
@@ -29,7 +30,8 @@ def keep(page: Page, folder: Path) -> tuple[Path, Path]:
 def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     """Tokens [L] and voices of a file."""
     with path.open("rb") as file:
-        events = list(Reader(file, path.name))
+        coders = codec_coders(load_codec("mini-21hz"))
+        events = list(Reader(file, path.name, coders=coders))
     tokens = [event.codes[0] for event in events if isinstance(event, Tokens)]
     return np.concatenate(tokens), [event.codes for event in events if isinstance(event, Voice)]
 

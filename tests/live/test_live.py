@@ -67,7 +67,7 @@ def test_file_to_file(model, recording, tmp_path) -> None:
     assert summary.voice_bits >= 512
     assert summary.algorithmic_latency == pytest.approx((1024 + 256) / 22050)
     assert 0 < summary.step(0.5) <= summary.step(0.95)
-    with pytest.raises(SecoustiError, match="use --force"):
+    with pytest.raises(SecoustiError, match="exists already; --force overwrites it"):
         live(str(recording), str(out), model=str(model))
 
 
