@@ -22,6 +22,7 @@ from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.pseudo_vq import length_mask
 from secousti.p2psyn.rvq import lookup
 from secousti.p2psyn.teacher import Teacher
+from secousti.pretrained import save_tensors
 from train.engine.learner import Learner, published_weights
 from train.engine.optim import build_optimizer
 from train.engine.run import Run
@@ -209,14 +210,7 @@ class PseudoTask(P2PSynTask):
 
 def save_pseudo(weights: dict[str, Tensor], folder: Path) -> None:
     """``pseudo.safetensors`` of a pseudo quantizer for another codec."""
-    from safetensors.torch import save_file
-
-    from secousti.atomic import replacing
-
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    with replacing(folder / "pseudo.safetensors") as path:
-        save_file(tensors, path)
+    save_tensors(folder / "pseudo.safetensors", weights)
 
 
 def extract_tokens(config: Config, teacher: str | None = None) -> list[Path]:

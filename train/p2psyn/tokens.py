@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 from secousti.p2psyn.codec import P2PSynCodec
+from secousti.pretrained import save_tensors
 from train.data.crops import Drawer
 from train.data.packed import PackedCorpus
 from train.p2psyn.crops import at_level
@@ -75,10 +74,7 @@ def write_cache(path: Path, codes: Iterable[Tensor], vectors: Tensor, token_hash
         "ends": torch.tensor([row.shape[1] for row in rows]).cumsum(0),
         "vectors": vectors.detach().float().cpu().contiguous(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"token_hash": token_hash}
-    with replacing(path) as partial:
-        save_file(tensors, partial, metadata=metadata)
+    save_tensors(path, tensors, {"token_hash": token_hash})
 
 
 def extract(

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.audio.mel import LogMel
 from secousti.config import to_dict
 from secousti.errors import SecoustiError
+from secousti.pretrained import save_tensors
 from secousti.vocoder import build_vocoder
 from secousti.vocoder.base import Vocoder
 from secousti.vocoder.causal_istft import CausalIstftVocoder
@@ -155,8 +156,8 @@ class VocoderTask(Task):
         speaker.load_state_dict(published_weights(collected["vocoder"]))
         save_vocoder(speaker.vocoder, self.settings.vocoder, folder / "vocoder")
         if self.training.loss.adversarial_from < 1:  # untrained ones are of no use to anyone
-            weights = {n: t.cpu() for n, t in collected["discriminators"]["weights"].items()}
-            save_file(weights, folder / "vocoder" / "discriminators.safetensors")
+            weights = collected["discriminators"]["weights"]
+            save_tensors(folder / "vocoder" / "discriminators.safetensors", weights)
 
     def publish(self, folder: Path) -> str:
         """``vocoder``, the last one."""

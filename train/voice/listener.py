@@ -7,19 +7,23 @@ not in pleasing one network.
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.config import MelConfig, from_dict, to_dict
 from secousti.errors import SecoustiError
 from secousti.paralinguistic.encoder import SqueezeExcite
+from secousti.pretrained import (
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    load_folder,
+    read_document,
+    save_folder,
+)
 
 _MIDDLE, _SPREAD = -5.0, 2.5  # of log-mels, roughly
 
@@ -89,13 +93,8 @@ class VoiceListener(nn.Module):
 
 def save_listener(listener: VoiceListener, folder: Path) -> None:
     """``config.json`` and ``model.safetensors``; each file appears whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{os.getpid()}.tmp"
-    save_file({n: t.cpu().contiguous() for n, t in listener.state_dict().items()}, temporary)
-    temporary.replace(folder / "model.safetensors")
     document = {"listener": to_dict(listener.config), "mel": to_dict(listener.mel)}
-    temporary.write_text(json.dumps(document, indent=2), "utf-8")
-    temporary.replace(folder / "config.json")
+    save_folder(folder, document, listener.state_dict())
 
 
 def load_listener(folder: str | Path) -> VoiceListener:
@@ -105,20 +104,19 @@ def load_listener(folder: str | Path) -> VoiceListener:
         SecoustiError: there is none, or its weights do not fit its configuration.
     """
     folder = Path(folder)
-    for name in ("config.json", "model.safetensors"):
+    for name in (CONFIG_NAME, WEIGHTS_NAME):
         if not (folder / name).is_file():
             raise SecoustiError(
                 f"{folder} holds no listener: {name} is missing; train one with "
                 "python -m train.voice configs/voice_listener.yaml"
             )
-    document = json.loads((folder / "config.json").read_text("utf-8"))
-    where = str(folder / "config.json")
-    listener = VoiceListener(
-        from_dict(MelConfig, document["mel"], where=where),
-        from_dict(ListenerConfig, document["listener"], where=where),
-    )
-    try:
-        listener.load_state_dict(load_file(folder / "model.safetensors"))
-    except RuntimeError as error:
-        raise SecoustiError(f"weights and configuration in {folder} differ: {error}") from None
-    return listener.eval().requires_grad_(False)
+    document = read_document(folder, "listener")
+    where = str(folder / CONFIG_NAME)
+
+    def make() -> VoiceListener:
+        return VoiceListener(
+            from_dict(MelConfig, document["mel"], where=where),
+            from_dict(ListenerConfig, document["listener"], where=where),
+        )
+
+    return load_folder(make, [("", folder / WEIGHTS_NAME)]).requires_grad_(False)
