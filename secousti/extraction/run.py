@@ -107,7 +107,7 @@ def extract(
     settings = replace(settings, device=rank.device(settings.device))
     with locked(output, rank.rank):
         if rank.world_size == 1:
-            shutil.rmtree(output / STATE / "parts", ignore_errors=True)
+            _clear_leftovers(output)
         found = open_source(str(source), output / STATE, settings.shard_size, kind)
         facts = CodecFacts.of(settings.load_codec("cpu"))
         tasks = found.tasks()
@@ -121,6 +121,15 @@ def extract(
             return _finish(journal, tasks, mine, facts, settings)
         finally:
             journal.close()
+
+
+def _clear_leftovers(output: Path) -> None:
+    """What a killed run was writing: shards, and files that had not got their names yet."""
+    shutil.rmtree(output / STATE / "parts", ignore_errors=True)
+    for folder in (output, output / STATE):
+        for name in ("index.json", "faults.jsonl", "plan.json", "inputs.jsonl"):
+            for partial in folder.glob(f".{name}.*.part"):
+                partial.unlink(missing_ok=True)
 
 
 def _judge(

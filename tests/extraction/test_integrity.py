@@ -179,3 +179,14 @@ def test_a_recording_that_ends_its_worker_is_a_fault(
     assert record.items == 13
     assert [fault.id for fault in record.faults] == ["s1/u04", "s1/bad"]
     assert "ended the process that worked on it" in record.faults[0].reason
+
+
+def test_what_a_killed_run_was_writing_is_cleared_away(
+    corpus: Path, settings: Settings, tmp_path: Path
+) -> None:
+    extract(corpus, tmp_path / "out", settings, processes=1)
+    before = contents(tmp_path / "out")
+    for name in (".index.json.99-1.part", ".faults.jsonl.99-0.part"):
+        (tmp_path / "out" / name).write_text('{"half')
+    extract(corpus, tmp_path / "out", settings, processes=1)
+    assert contents(tmp_path / "out") == before
