@@ -20,12 +20,11 @@ from typing import Any
 
 from secousti.atomic import replacing, write_text
 from secousti.base import Codec
-from secousti.container.bits import group_shape
 from secousti.container.encoded import codec_header
 from secousti.container.version2.facts import kind_byte
-from secousti.encoded import PARALINGUISTIC_BITS
 from secousti.errors import SecoustiError
 from secousti.export.write import METADATA, Exported, export
+from secousti.sessions.description import describe
 
 PAGE = Path(__file__).parent.parent / "serve" / "page"
 OVERLAY = Path(__file__).with_name("web_page")
@@ -92,7 +91,7 @@ def page_facts(codec: Codec, mode: str) -> dict[str, Any]:
         "profile": kind_byte(header),
         "token_hash": codec.token_hash,
         "voice_hash": codec.voice_hash,
-        "page": _entry(codec, mode),
+        "page": {"name": codec.model_id, **describe(codec, mode)},
     }
     code = None if codec.coder is None else codec.coder.voice
     if code is not None:
@@ -100,28 +99,6 @@ def page_facts(codec: Codec, mode: str) -> dict[str, Any]:
         sizes = {str(sum(bits) // 8): bits for bits in code.tensors["bits"].tolist()}
         facts["voice_code"] = {**tensors, "bits": sizes}
     return facts
-
-
-def _entry(codec: Codec, mode: str) -> dict[str, Any]:
-    """As ``/v1/models`` of a server describes a model."""
-    latency = codec.latency(mode)
-    assert latency is not None
-    group_tokens, group_bytes = group_shape(codec.codebook_size)
-    return {
-        "name": codec.model_id,
-        "sample_rate": codec.sample_rate,
-        "frame_size": codec.frame_size,
-        "frame_rate": codec.frame_rate,
-        "codebook_size": codec.codebook_size,
-        "levels": list(codec.levels),
-        "bits_per_token": codec.bits_per_frame,
-        "bit_rate": codec.bitrate,
-        "voice_size": codec.voice_size,
-        "voice_bits": PARALINGUISTIC_BITS * codec.voice_size,
-        "group_tokens": group_tokens,
-        "group_bytes": group_bytes,
-        "algorithmic_latency_ms": 1e3 * latency / codec.sample_rate,
-    }
 
 
 def _mode(codec: Codec) -> str:

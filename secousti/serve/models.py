@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from secousti.base import Codec
-from secousti.container.bits import group_shape
-from secousti.encoded import PARALINGUISTIC_BITS
 from secousti.errors import SecoustiError
 from secousti.files.models import load
 from secousti.hub.catalog import models
 from secousti.hub.resolve import DEFAULT_MODEL
 from secousti.serve.cost import ModelCost
 from secousti.serve.errors import Refused
+from secousti.sessions.description import describe
 
 
 @dataclass(frozen=True)
@@ -30,29 +29,15 @@ class Model:
     def description(self) -> dict[str, Any]:
         """The entry of ``/v1/models``."""
         codec, mel = self.codec, self.codec.display_mel().config
-        group_tokens, group_bytes = group_shape(codec.codebook_size)
-        latency = codec.latency(self.mode)
-        assert latency is not None
         return {
             "name": self.name,
             "weights": codec.weight_hash,
-            "sample_rate": codec.sample_rate,
-            "frame_size": codec.frame_size,
-            "frame_rate": codec.frame_rate,
-            "codebook_size": codec.codebook_size,
-            "levels": list(codec.levels),
-            "bits_per_token": codec.bits_per_frame,
-            "bit_rate": codec.bitrate,
-            "voice_size": codec.voice_size,
-            "voice_bits": PARALINGUISTIC_BITS * codec.voice_size,
-            "group_tokens": group_tokens,
-            "group_bytes": group_bytes,
+            **describe(codec, self.mode),
             "hop_length": mel.hop_length,
             "n_mels": mel.n_mels,
             "fmin": mel.fmin,
             "fmax": mel.fmax,
             "mode": self.mode,
-            "algorithmic_latency_ms": 1e3 * latency / codec.sample_rate,
         }
 
 
