@@ -1,4 +1,4 @@
-"""What a client must know of a codec to stream with it: the server's and the static page's words."""
+"""What a client must know of a codec to stream with it, told by server and static page alike."""
 
 from __future__ import annotations
 
