@@ -21,8 +21,10 @@ def test_ids_through_cuts(codec: SecoustiCodec, model: str, corpus: Path, tmp_pa
     extractor = SecoustiTokens(SecoustiTokensConfig(model=model))
     paths = [corpus / f"{name}.wav" for name in ("a/u1", "b/u2")]
     cuts = lhotse.CutSet.from_cuts(lhotse.Recording.from_file(p).to_cut() for p in paths)
-    with lhotse.NumpyFilesWriter(tmp_path / "ids") as storage:
-        cuts = cuts.compute_and_store_features(extractor, storage).to_eager()
+    cuts = cuts.compute_and_store_features(
+        extractor, tmp_path / "ids", storage_type=lhotse.NumpyFilesWriter
+    ).to_eager()
+    assert len(list((tmp_path / "ids").rglob("*.npy"))) == len(paths)
     for path, cut in zip(paths, cuts, strict=True):
         want = codec.encode(str(path), voice=False).codes[0].T.numpy()
         stored = cut.load_features()
