@@ -21,7 +21,7 @@ from secousti.serve.options import HOST, PORT
 from secousti.serve.protocol import limited_protocol
 
 _HEAD_ROOM = 1024  # bytes above our own limit, so that our own message names it
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _SHOWN_TOKEN = re.compile(r"(\btoken=)[^&\s\"]+")
 
 
@@ -120,11 +120,14 @@ class Background:
 
     Raises:
         SecoustiError: the address cannot be had, or lets others in without a token; it did not
-            start.
+            start; TLS files that are none.
     """
 
-    def __init__(self, app: FastAPI, host: str = HOST, port: int = 0) -> None:
-        self._server, listening = _server(app, host, port, "warning")
+    def __init__(
+        self, app: FastAPI, host: str = HOST, port: int = 0, tls: Tls | None = None
+    ) -> None:
+        self._server, listening = _server(app, host, port, "warning", tls)
+        self._scheme = "http" if tls is None else "https"
         self._host = host
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listening]}, daemon=True
@@ -133,8 +136,8 @@ class Background:
 
     @property
     def url(self) -> str:
-        """``http://host:port``."""
-        return f"http://{self._host}:{self.port}"
+        """``http://host:port``, or ``https://`` with a certificate."""
+        return f"{self._scheme}://{self._host}:{self.port}"
 
     def __enter__(self) -> Background:
         self._thread.start()

@@ -18,7 +18,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("prometheus_client")
 
 from secousti.serve import Limits, ServeOptions, create_app
-from secousti.serve.server import Background
+from secousti.serve.server import Background, Tls
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,16 @@ def serving(toy_folder: Path) -> Callable[..., AbstractContextManager[Served]]:
     """A server with the toy model and limits of the test's own."""
 
     @contextmanager
-    def start(limits: Limits | None = None, **options: Any) -> Iterator[Served]:
+    def start(
+        limits: Limits | None = None, tls: Tls | None = None, **options: Any
+    ) -> Iterator[Served]:
         chosen = {"max_load": 100.0, **options}
         app = create_app(
             ServeOptions(models=(str(toy_folder),), limits=limits or Limits(), **chosen)
         )
         torch.set_num_threads(1)
         hub = app.state.hub
-        with Background(app) as server:
+        with Background(app, tls=tls) as server:
             yield Served(server.url, hub, next(iter(hub.models)).codec)
 
     return start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -10,21 +11,24 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from secousti.errors import SecoustiError
 from secousti.serve import Limits, ServeOptions
 from secousti.serve.client import ServerError, Stream, download, pcm, voice
 from secousti.serve.server import Background, Tls, run
+from tests.serve.raw import PATIENCE, connect, over_tls
+from tests.serve.test_fuzz import speak
 from tests.serve.test_limits import wait_for
+from tests.toy import toy_speech
 
 TOKEN = "0123456789abcdef"
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
@@ -76,25 +80,34 @@ def test_beyond_this_machine_only_with_a_token(serving) -> None:
 
 def test_half_sent_requests_end(serving) -> None:
     """Clients that sent half a request held their places until they left."""
-    with serving(Limits(request_seconds=0.5, body_seconds=0.5)) as server:
+    starts = (
+        b"",
+        b"GET /v1/mod",
+        b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP",
+        b"POST /v1/voices HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\nRIFF",
+    )
+    with serving(Limits(request_seconds=2.0, body_seconds=2.0)) as server, ExitStack() as stack:
         port = int(server.url.rsplit(":", 1)[1])
-        starts = (
-            b"",
-            b"GET /v1/mod",
-            b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n",
-            b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP",
-        )
-        for start in starts:
-            with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as client:
-                client.sendall(start)
-                while client.recv(4096):
-                    pass  # what was asked whole is answered; then the server hangs up
-        with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as client:
-            head = (
-                b"POST /v1/voices HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\nRIFF"
-            )
-            client.sendall(head)
-            assert b" 408 " in client.recv(4096)
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+            for _ in starts
+        ]
+        for client, start in zip(clients, starts, strict=True):
+            client.sendall(start)
+        answers = [everything(client) for client in clients]
+        assert answers[:3] == [b"", b"", b""]
+        assert b" 200 " in answers[3]  # what is asked whole is answered; then the server hangs up
+        assert b" 408 " in answers[4]
+
+
+def everything(client: socket.socket) -> bytes:
+    """What comes until the server hangs up."""
+    heard = b""
+    with suppress(ConnectionResetError):
+        while data := client.recv(4096):
+            heard += data
+    return heard
 
 
 def test_one_address_cannot_take_every_place(serving) -> None:
@@ -105,17 +118,7 @@ def test_one_address_cannot_take_every_place(serving) -> None:
             for _ in range(6)
         ]
         try:
-            time.sleep(0.3)
-            open_still = 0
-            for client in many:
-                client.settimeout(0.2)
-                try:
-                    open_still += client.recv(1) != b""
-                except TimeoutError:
-                    open_still += 1
-                except ConnectionResetError:
-                    pass
-            assert open_still == 3
+            wait_for(lambda: sum(hung_up(client) for client in many) == 3)
             assert status_of(server.url + "/healthz") == 200
         finally:
             for client in many:
@@ -126,6 +129,17 @@ def test_one_address_cannot_take_every_place(serving) -> None:
             with pytest.raises(InvalidStatus, match="403"):
                 connect(url).__enter__()
         wait_for(lambda: status_of(server.url + "/healthz") == 200)
+
+
+def hung_up(client: socket.socket) -> bool:
+    """Whether the server has ended the connection."""
+    client.setblocking(False)
+    try:
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -173,10 +187,14 @@ def test_the_command_serves_tls_and_ends_well_on_ctrl_c(
             except urllib.error.URLError:
                 time.sleep(0.2)
         assert answer["models"][0]["name"] == "toy"
-        with connect(f"wss://localhost:{port}/v1/stream?token={TOKEN}", ssl=trust):
-            pass
+
+        async def come_and_go(dial) -> None:  # type: ignore[no-untyped-def]
+            async with dial(f"wss://localhost:{port}/v1/stream?token={TOKEN}"):
+                pass
+
+        over_tls(come_and_go, trust)
         process.send_signal(signal.SIGINT)
-        log = process.communicate(timeout=60)[1]
+        log = process.communicate(timeout=PATIENCE)[1]
         assert process.returncode == 0
         assert TOKEN.encode() not in log
     finally:
@@ -189,6 +207,38 @@ def test_the_command_serves_tls_and_ends_well_on_ctrl_c(
     )
     assert broken.returncode == 1
     assert "the TLS certificate or key cannot be used" in broken.stderr
+
+
+def test_a_blocking_session_over_tls_stays_in_one_thread(
+    serving, certificate: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1,100 connections with a reader and a writer in two threads, 2 hung for ever."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.certificate))
+    users: dict[int, set[int]] = {}
+    kept = []  # an object's number is used again when it goes
+
+    def watched(name: str, method):  # type: ignore[no-untyped-def]
+        def call(connection, *args):  # type: ignore[no-untyped-def]
+            kept.append(connection)
+            users.setdefault(id(connection), set()).add(threading.get_ident())
+            return method(connection, *args)
+
+        return call
+
+    for kind in (ssl.SSLObject, ssl.SSLSocket):
+        for name in ("read", "write", "recv", "send", "do_handshake", "unwrap"):
+            if hasattr(kind, name):
+                monkeypatch.setattr(kind, name, watched(name, getattr(kind, name)))
+    sound = toy_speech(1.0)
+    with serving(tls=certificate) as server:
+        expected = server.codec.encode(sound, server.codec.sample_rate).codes[0, 0].tolist()
+        url = server.url.replace("127.0.0.1", "localhost")
+        assert speak(dataclasses.replace(server, url=url), sound[0].numpy()) == expected
+        for _ in range(40):
+            with Stream(url, kind="encode", input=pcm(22050)):
+                pass
+    assert len(users) == 2 * 41  # both ends are in this process
+    assert all(len(threads) == 1 for threads in users.values())
 
 
 NGINX = """
@@ -240,11 +290,17 @@ def test_behind_nginx(serving, certificate: Tls, tmp_path: Path) -> None:
             trust = ssl.create_default_context(cafile=str(certificate.certificate))
             url = f"wss://localhost:{port}/v1/stream"
             wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
-            with connect(url, ssl=trust) as one:
-                one.send(json.dumps({"type": "start", "kind": "encode", "input": pcm(16000)}))
-                assert json.loads(one.recv())["type"] == "ready"
-                with connect(url, ssl=trust), pytest.raises(InvalidStatus, match="403"):
-                    connect(url, ssl=trust).__enter__()  # the third of one address
+
+            async def three(dial) -> None:  # type: ignore[no-untyped-def]
+                async with dial(url) as one:
+                    start = {"type": "start", "kind": "encode", "input": pcm(16000)}
+                    await one.send(json.dumps(start))
+                    assert json.loads(await one.recv())["type"] == "ready"
+                    async with dial(url):
+                        with pytest.raises(InvalidStatus, match="403"):
+                            await dial(url)  # the third of one address
+
+            over_tls(three, trust)
         finally:
             nginx.terminate()
             nginx.wait()

@@ -8,12 +8,13 @@ import threading
 
 import numpy as np
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from secousti.serve import Limits
 from secousti.serve.client import Stream, Tokens, pcm
 from secousti.serve.packets import Packet, audio_packet, tokens_packet
 from tests.serve.conftest import Served
+from tests.serve.raw import connect
 from tests.serve.test_limits import wait_for
 from tests.toy import toy_speech
 

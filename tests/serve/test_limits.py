@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from secousti.errors import SecoustiError
 from secousti.serve import Limits, ServeOptions
@@ -22,6 +22,7 @@ from secousti.serve.packets import MEL, TOKENS, VOICE, Packet, audio_packet
 from secousti.serve.recording import Result, Results
 from secousti.serve.server import Background
 from tests.serve.conftest import Served
+from tests.serve.raw import PATIENCE, connect
 from tests.toy import toy_speech
 
 START = {"type": "start", "kind": "roundtrip", "input": {"format": "s16le", "rate": 16000}}
@@ -36,7 +37,7 @@ def refusal(url: str, *messages: dict | str | bytes) -> tuple[str, str, int]:
             for message in messages:
                 socket.send(json.dumps(message) if isinstance(message, dict) else message)
             while True:
-                data = socket.recv(timeout=10)
+                data = socket.recv(timeout=PATIENCE)
                 if isinstance(data, str) and json.loads(data)["type"] == "error":
                     error = json.loads(data)
         except ConnectionClosed:
@@ -271,7 +272,7 @@ def test_a_port_that_is_taken(serving) -> None:
             Background(app, port=port)  # type: ignore[arg-type]
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition, seconds: float = PATIENCE) -> None:  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
