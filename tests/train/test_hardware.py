@@ -107,8 +107,8 @@ def _task(config):
 
 
 def _rows(batch, rows):
-    tensors = {f.name: getattr(batch, f.name)[rows] for f in fields(Batch)}
-    return Batch(**tensors)
+    values = {f.name: getattr(batch, f.name) for f in fields(Batch)}
+    return Batch(**{name: None if v is None else v[rows] for name, v in values.items()})
 
 
 def test_a_step_of_two_micro_batches_reads_two_positions(config, tmp_path):

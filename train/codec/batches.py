@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from train.data.alignment import Alignments
 from train.data.augment import AS_IS, Augment, Take
 from train.data.crops import Drawer
 from train.data.packed import Corpus
+from train.data.perturb import Perturbation, draw
 
 
 class Item(NamedTuple):
@@ -34,6 +35,7 @@ class Item(NamedTuple):
     window_length: int
     gain: float
     take: Take
+    perturbation: Perturbation | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Batch:
     """Tensors of a micro-batch; audio is float32 [B, N] and padded with zeros.
 
     ``lengths`` and ``window_lengths`` int64 [B] are samples; ``phonemes`` int64 [B, T] is the
-    label of each mel frame or ``IGNORE``; ``names`` are for people.
+    label of each mel frame or ``IGNORE``; ``speakers`` int64 [B] counts those of the training data;
+    ``names`` are for people. ``heard`` float32 [B, N] is what the encoder hears where another voice
+    speaks to it in some items, bool [B] ``perturbed``; None where none does.
     """
 
     audio: Tensor
@@ -49,17 +53,23 @@ class Batch:
     window: Tensor
     window_lengths: Tensor
     phonemes: Tensor
+    speakers: Tensor
+    perturbed: Tensor
+    heard: Tensor | None
     names: list[str]
 
     def to(self, device: torch.device) -> Batch:
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "names"}
-        return replace(
-            self, **{name: t.to(device, non_blocking=True) for name, t in tensors.items()}
-        )
+        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Batch:
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "names"}
-        return replace(self, **{name: t.pin_memory() for name, t in tensors.items()})
+        return self._with(Tensor.pin_memory)
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """This batch with every tensor changed."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in values.items():
+            values[name] = change(value) if isinstance(value, Tensor) else value
+        return Batch(**values)
 
     def seconds(self, sample_rate: int) -> float:
         """Encoded speech in it."""
@@ -97,10 +107,13 @@ class CropDataset(Dataset[Batch]):
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
         for i, row in enumerate(corpus.rows):
             self.by_speaker[row.speaker].append(i)
+        self.speakers = {name: n for n, name in enumerate(sorted(self.by_speaker))}
 
     def __getitem__(self, position: int) -> Batch:
         items = [
-            self._place(i, np.random.default_rng(key), self.augment.draw(key))
+            self._place(i, np.random.default_rng(key), self.augment.draw(key))._replace(
+                perturbation=draw(self.config.perturb, key)
+            )
             for i, key in self.drawer.mine(position)
         ]
         return self._collate(items)
@@ -141,6 +154,7 @@ class CropDataset(Dataset[Batch]):
         audio = torch.zeros(len(items), longest)
         window = torch.zeros(len(items), widest)
         phonemes = torch.full((len(items), longest // self.hop), IGNORE)
+        speakers = torch.zeros(len(items), dtype=torch.int64)
         for b, item in enumerate(items):
             take = item.take
             crop = self.augment.read(take, item.utterance, item.start, item.length)
@@ -150,6 +164,7 @@ class CropDataset(Dataset[Batch]):
             )
             window[b, : item.window_length] = torch.from_numpy(heard) * item.gain
             row = self.corpus.rows[item.utterance]
+            speakers[b] = self.speakers[row.speaker]
             first = item.start // self.hop
             labels = self.alignments.labels(row, first, phonemes.shape[1], take.speed)
             phonemes[b, : len(labels)] = torch.from_numpy(labels)
@@ -159,5 +174,19 @@ class CropDataset(Dataset[Batch]):
             window,
             torch.tensor([item.window_length for item in items]),
             phonemes,
+            speakers,
+            torch.tensor([item.perturbation is not None for item in items]),
+            self._heard(audio, items),
             [self.corpus.rows[item.utterance].audio for item in items],
         )
+
+    def _heard(self, audio: Tensor, items: Sequence[Item]) -> Tensor | None:
+        """``audio`` [B, N] with other voices in the items that have a perturbation."""
+        if all(item.perturbation is None for item in items):
+            return None
+        heard = audio.clone()
+        for b, item in enumerate(items):
+            if item.perturbation is not None:
+                crop = item.perturbation(audio[b, : item.length].numpy(), self.corpus.sample_rate)
+                heard[b, : item.length] = torch.from_numpy(crop)
+        return heard

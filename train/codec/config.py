@@ -14,8 +14,11 @@ from secousti.config import CodecConfig, from_dict
 from secousti.errors import SecoustiError
 from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
+from train.codec.phoneme_head import PhonemeHeadConfig
 from train.codec.schedule import ScheduleConfig
+from train.codec.speaker_adversary import SpeakerAdversaryConfig
 from train.data.augment import AugmentConfig, check_range
+from train.data.perturb import PerturbConfig
 from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document
 
 
@@ -37,6 +40,8 @@ class DataConfig:
             so that a batch holds items of like length; 1 turns the bucketing off.
         gain_db: level augmentation, uniform in +- so many decibels.
         augment: speed, rooms and noise, off by default (``train/data/augment.py``).
+        perturb: another voice for the speech encoder alone, off by default
+            (``train/data/perturb.py``).
         label_delay: samples by which phonemes are moved later (a causal encoder hears a frame's
             sound after it starts).
     """
@@ -53,6 +58,7 @@ class DataConfig:
     pool: int = 8
     gain_db: float = 6.0
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    perturb: PerturbConfig = field(default_factory=PerturbConfig)
     label_delay: int = 0
 
 
@@ -70,6 +76,9 @@ class ObjectiveConfig:
             mels, which ``schedule.adversarial`` needs.
         listener: folder of the listener (``python -m train.voice``) that ``schedule.conversion``
             needs.
+        phoneme_head: what reads phonemes off the latents before quantization, which
+            ``schedule.phonemes`` needs. speaker_adversary: size of the network that tells the
+            speaker from S, which ``schedule.confusion`` needs.
         warp_share: of the items, whose encoder hears another voice than the decoder is asked for,
             all frequencies multiplied by a factor within ``warp`` (``train/codec/warp.py``).
     """
@@ -85,6 +94,8 @@ class ObjectiveConfig:
     phoneme_encoder: PhonemeEncoderConfig = field(default_factory=PhonemeEncoderConfig)
     discriminator: DiscriminatorConfig | None = None
     listener: str | None = None
+    phoneme_head: PhonemeHeadConfig | None = None
+    speaker_adversary: SpeakerAdversaryConfig | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
 
@@ -172,6 +183,15 @@ class TrainingConfig:
                 "schedule.conversion has a weight, but nobody listens: train a listener with "
                 "python -m train.voice and name its folder in objective.listener"
             )
+        for name, weight in (
+            ("phoneme_head", self.schedule.phonemes),
+            ("speaker_adversary", self.schedule.confusion.upper),
+        ):
+            if weight > 0 and getattr(self.objective, name) is None:
+                raise SecoustiError(
+                    f"the loss of objective.{name} has a weight in the schedule, but there is no "
+                    f"such network: set objective.{name} to {{}} or to its values"
+                )
 
 
 @dataclass(frozen=True)

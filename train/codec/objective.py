@@ -26,10 +26,13 @@ from train.codec.losses import (
 )
 from train.codec.mel_discriminator import MelDiscriminator
 from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss
+from train.codec.phoneme_head import PhonemeHead
+from train.codec.speaker_adversary import SpeakerAdversary
 from train.codec.warp import VoiceWarp
 from train.voice.listener import load_listener
 
-OWN = ("text", "discriminator")  # what trains beside the codec
+# What trains beside the codec.
+OWN = ("text", "discriminator", "phoneme_head", "speaker_adversary")
 
 
 class TextBranch(nn.Module):
@@ -68,8 +71,12 @@ class TextBranch(nn.Module):
 
 @dataclass
 class Semantics:
-    """The token path of one batch: S [B, D, L], G [B, D], A_hat, int64 [B, L], and its losses."""
+    """The token path of one batch: S [B, D, L], G [B, D], A_hat, int64 [B, L], and its losses.
 
+    ``latents`` [B, D, L] is the mean of S before quantization.
+    """
+
+    latents: Tensor
     vectors: Tensor
     voice: Tensor
     a_hat: Tensor
@@ -99,9 +106,13 @@ class Inspection:
 
 
 class Objective(nn.Module):
-    """Batch and loss weights in, losses out. ``codec`` and ``text`` hold all that trains."""
+    """Batch and loss weights in, losses out. ``codec`` and the parts ``OWN`` hold all that trains.
 
-    def __init__(self, codec: SecoustiCodec, config: ObjectiveConfig) -> None:
+    Args:
+        speakers: of the training data, for ``config.speaker_adversary``.
+    """
+
+    def __init__(self, codec: SecoustiCodec, config: ObjectiveConfig, speakers: int = 0) -> None:
         super().__init__()
         self.codec = codec
         self.config = config
@@ -110,6 +121,17 @@ class Objective(nn.Module):
         self.intelligibility = IntelligibilityLoss(codec.config.mel)
         self.discriminator = (
             MelDiscriminator(config.discriminator) if config.discriminator is not None else None
+        )
+        width = codec.config.transformer.d_model
+        self.phoneme_head = (
+            PhonemeHead(width, codec.frames_per_token, config.phoneme_head)
+            if config.phoneme_head is not None
+            else None
+        )
+        self.speaker_adversary = (
+            SpeakerAdversary(width, speakers, config.speaker_adversary)
+            if config.speaker_adversary is not None
+            else None
         )
         self.conversion = None
         if config.listener is not None:
@@ -153,7 +175,7 @@ class Objective(nn.Module):
         heard, mel_mask, mask = self.features(batch)
         mel = self._mel(heard)
         tokens_train = bool(weights.keys() - {"mel"})
-        heard, own_voice = self._in_other_voices(heard, tokens_train)
+        heard, own_voice = self._in_other_voices(heard, batch, tokens_train)
         z, _ = codec.encoder(heard)
         acoustic, _ = codec.acoustic_projection(z)
         losses: dict[str, Tensor] = {}
@@ -165,8 +187,7 @@ class Objective(nn.Module):
             target = acoustic.detach()
             losses["acoustic"] = masked_mse(semantics.a_hat, target, mask & own_voice)
             losses |= self._stage_two(semantics, mel, mel_mask, weights)
-            if "contrastive" in weights:
-                losses["contrastive"] = self.text(semantics.vectors, batch.phonemes, mask)
+            losses |= self._content(semantics, batch, mask, weights)
         losses = {name: value for name, value in losses.items() if name in weights}
         losses["loss"] = sum(
             (weights[name] * value for name, value in losses.items()), mel.new_zeros(())
@@ -179,21 +200,47 @@ class Objective(nn.Module):
         It hears the log-mel [B, n_mels, T], and below it the pitch where the codec has one.
         """
         codec = self.codec
-        with torch.no_grad(), torch.autocast(batch.audio.device.type, enabled=False):
-            heard = codec.mel(batch.audio, codec.frames_per_token)
+        heard = self._front_end(batch.audio)
         frames = torch.arange(heard.shape[-1], device=heard.device) * codec.hop_length
         mel_mask = frames < batch.lengths[:, None]
         return heard, mel_mask, mel_mask[:, :: codec.frames_per_token]
 
-    def _in_other_voices(self, heard: Tensor, tokens_train: bool) -> tuple[Tensor, Tensor]:
+    def _front_end(self, audio: Tensor) -> Tensor:
+        """What the encoder hears of audio [B, N]."""
+        codec = self.codec
+        with torch.no_grad(), torch.autocast(audio.device.type, enabled=False):
+            heard: Tensor = codec.mel(audio, codec.frames_per_token)
+        return heard
+
+    def _in_other_voices(
+        self, heard: Tensor, batch: Batch, tokens_train: bool
+    ) -> tuple[Tensor, Tensor]:
         """What the encoder hears of each item, and bool [B, 1]: whether in its own voice.
 
         A of another voice has no recording to be compared with.
         """
-        if self.warp.share == 0 or not tokens_train:
-            return heard, torch.ones(len(heard), 1, dtype=torch.bool, device=heard.device)
-        factors, warped = self.warp.draw(len(heard))
-        return self.warp(heard, factors), ~warped[:, None]
+        other = torch.zeros(len(heard), dtype=torch.bool, device=heard.device)
+        if tokens_train and batch.heard is not None:
+            heard, other = self._front_end(batch.heard), batch.perturbed
+        if tokens_train and self.warp.share > 0:
+            factors, warped = self.warp.draw(len(heard))
+            heard, other = self.warp(heard, factors), other | warped
+        return heard, ~other[:, None]
+
+    def _content(
+        self, semantics: Semantics, batch: Batch, mask: Tensor, weights: dict[str, float]
+    ) -> dict[str, Tensor]:
+        """Whether tokens tell what is said, and not who says it."""
+        losses: dict[str, Tensor] = {}
+        if "contrastive" in weights:
+            losses["contrastive"] = self.text(semantics.vectors, batch.phonemes, mask)
+        if "phonemes" in weights:
+            assert self.phoneme_head is not None
+            losses["phonemes"] = self.phoneme_head(semantics.latents, batch.phonemes, mask)
+        if "speaker" in weights:
+            assert self.speaker_adversary is not None
+            losses |= self.speaker_adversary.losses(semantics.vectors, mask, batch.speakers)
+        return losses
 
     def _mel(self, heard: Tensor) -> Tensor:
         """The mel alone: what the decoder aims at and G is heard in."""
@@ -213,6 +260,7 @@ class Objective(nn.Module):
         g_kl = kl_to_standard_normal(g_mu, g_logvar, config.reduction, dim=1)  # [B]
         zero = mu.new_zeros(())
         return Semantics(
+            mu,
             quantized.vectors,
             g,
             a_hat,
@@ -288,7 +336,7 @@ class Objective(nn.Module):
         return losses
 
     def part(self, name: str) -> nn.Module:
-        """The module called ``text`` or ``discriminator``, or a (dotted) part of the codec."""
+        """The module of that name in ``OWN``, or a (dotted) part of the codec."""
         return self.get_submodule(name if name in OWN else f"codec.{name}")
 
 

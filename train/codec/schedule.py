@@ -17,6 +17,8 @@ from train.engine.task import Stretch
 ACOUSTIC = ("encoder", "acoustic_projection", "decoder")
 SEMANTIC = ("semantic_projection", "quantizer", "paralinguistic", "connector", "text")
 DISCRIMINATOR = "discriminator"
+PHONEME_HEAD = "phoneme_head"
+SPEAKER_ADVERSARY = "speaker_adversary"
 LOSSES = (
     "mel",
     "acoustic",
@@ -32,6 +34,9 @@ LOSSES = (
     "features",
     "conversion",
     "conversion_words",
+    "phonemes",
+    "speaker",
+    "confusion",
 )
 
 SYNTHESIS = ("decoder", "connector", "paralinguistic")  # what no token depends on
@@ -80,6 +85,10 @@ class ScheduleConfig:
         conversion: weight of the distance between the voice of converted speech and the one asked
             for (``train/codec/conversion.py``); conversion_words: of its envelopes' distance from
             the words' recording.
+        phonemes: weight of reading phonemes off the latents before quantization
+            (``train/codec/phoneme_head.py``); confusion: of hiding the speaker in S
+            (``train/codec/speaker_adversary.py``), rising like a KL term, while the network that
+            tells the speaker learns from the first step on. Both wherever tokens train.
         commitment: weight of the quantizer's own loss (VQ-VAE and SimVQ; FSQ has none).
     """
 
@@ -98,6 +107,8 @@ class ScheduleConfig:
     features: float = 2.0
     conversion: float = 0.0
     conversion_words: float = 0.0
+    phonemes: float = 0.0
+    confusion: KLWarmup = field(default_factory=lambda: KLWarmup(upper=0.0))
     commitment: float = 1.0
 
     def __post_init__(self) -> None:
@@ -169,12 +180,19 @@ class Schedule:
             "kl_para": self.config.kl_para.weight(step),
             "token_mel": self.config.token_mel,
             "commitment": self.config.commitment,
+            **self._hidden(step),
             **heard,
             **converted,
         }  # lines 5-13
         if stage == "semantic":
             return semantic
         return {"mel": self.config.acoustic_mel, **semantic, **scored}
+
+    def _hidden(self, step: int) -> dict[str, float]:
+        """What tokens should tell, and what not."""
+        confusion = self.config.confusion
+        adversary = {"speaker": 1.0, "confusion": confusion.weight(step)}
+        return {"phonemes": self.config.phonemes, **(adversary if confusion.upper > 0 else {})}
 
     def _adversarial(self, step: int) -> dict[str, float]:
         """It learns from the first step on, and is believed once its weight rises."""
@@ -192,14 +210,19 @@ class Schedule:
 def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     last = config.total_steps
     discriminator = (DISCRIMINATOR,) if config.adversarial.upper > 0 else ()
+    semantic = (
+        *SEMANTIC,
+        *((PHONEME_HEAD,) if config.phonemes > 0 else ()),
+        *((SPEAKER_ADVERSARY,) if config.confusion.upper > 0 else ()),
+    )
     if config.strategy == "joint":
-        return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *SEMANTIC, *discriminator))),)
+        return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *semantic, *discriminator))),)
     if config.strategy == "decoder":
         return (Stage("decoder", 1, last, frozenset(("decoder", *discriminator))),)
     if config.strategy == "synthesis":
         return (Stage("synthesis", 1, last, frozenset((*SYNTHESIS, *discriminator))),)
     stages = (
         Stage("acoustic", 1, config.stage1_end, frozenset(ACOUSTIC)),
-        Stage("semantic", config.stage1_end + 1, last, frozenset(SEMANTIC)),
+        Stage("semantic", config.stage1_end + 1, last, frozenset(semantic)),
     )
     return tuple(stage for stage in stages if stage.steps > 0)

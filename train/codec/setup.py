@@ -18,6 +18,7 @@ from train.data.alignment import Alignments
 from train.data.augment import AugmentConfig
 from train.data.corpus import open_corpus
 from train.data.packed import Corpus
+from train.data.perturb import PerturbConfig
 from train.data.shards import PackedShards
 
 _VALID_BATCH = 8
@@ -44,6 +45,7 @@ def validation_data(config: Config) -> CropDataset:
         pool=1,
         gain_db=0.0,
         augment=AugmentConfig(),
+        perturb=PerturbConfig(),
         batch_size=_VALID_BATCH,
     )
     still = replace(config, training=replace(config.training, data=data))
@@ -55,7 +57,7 @@ def build_objective(config: Config, data: CropDataset) -> Objective:
     training = config.training
     torch.manual_seed(training.run.seed)
     codec = SecoustiCodec(config.codec)
-    objective = Objective(codec, training.objective)
+    objective = Objective(codec, training.objective, len(data.speakers))
     if training.warm_start is not None:
         warm_start(codec, training.warm_start)
         return _compiled(objective, training.run.compile)
