@@ -11,6 +11,7 @@ from pathlib import Path
 from data_prep.corpora.aishell3 import read_aishell3
 from data_prep.corpora.base import Reader
 from data_prep.corpora.folder import read_folder
+from data_prep.corpora.librispeech import TRANSCRIPTS, read_librispeech
 from data_prep.corpora.libritts import read_libritts
 from data_prep.corpora.ljspeech import read_ljspeech
 from data_prep.corpora.vctk import FOLDERS, read_vctk
@@ -21,6 +22,7 @@ from secousti.manifest import Places
 
 READERS: dict[str, Reader] = {
     "libritts": read_libritts,
+    "librispeech": read_librispeech,
     "aishell3": read_aishell3,
     "vctk": read_vctk,
     "ljspeech": read_ljspeech,
@@ -122,7 +124,8 @@ def guess_kind(root: Path) -> str:
         return "vctk"
     if (root / "content.txt").is_file() or (root / "train" / "content.txt").is_file():
         return "aishell3"
-    for pattern in ("*/*/*.normalized.txt", "*/*/*/*.normalized.txt", "*/*.normalized.txt"):
-        if next(root.glob(pattern), None) is not None:
-            return "libritts"
+    for pattern in ("*/*/*", "*/*/*/*", "*/*"):
+        for kind, ending in (("libritts", ".normalized.txt"), ("librispeech", TRANSCRIPTS)):
+            if next(root.glob(pattern + ending), None) is not None:
+                return kind
     return "folder"

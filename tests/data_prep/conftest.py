@@ -58,6 +58,17 @@ def make_libritts(root: Path) -> Path:
     return root / "LibriTTS"
 
 
+def make_librispeech(root: Path) -> Path:
+    for speaker in ("84", "174"):
+        folder = root / "LibriSpeech" / "dev-clean-2" / speaker / "121123"
+        names = [f"{speaker}-121123-000{index}" for index in range(2)]
+        for index, name in enumerate(names):
+            write_audio(folder / f"{name}.flac", seed=int(speaker) + index)
+        lines = [f"{name} MISTER SMITH HAS {index} DOGS" for index, name in enumerate(names)]
+        write_text(folder / f"{speaker}-121123.trans.txt", "\n".join(lines) + "\n")
+    return root / "LibriSpeech"
+
+
 def make_aishell3(root: Path) -> Path:
     for part, speakers in (("train", ("SSB0005", "SSB0009")), ("test", ("SSB0011",))):
         lines = []
@@ -101,6 +112,7 @@ def make_folder(root: Path) -> Path:
 
 CORPORA: dict[str, Callable[[Path], Path]] = {
     "libritts": make_libritts,
+    "librispeech": make_librispeech,
     "aishell3": make_aishell3,
     "vctk": make_vctk,
     "ljspeech": make_ljspeech,

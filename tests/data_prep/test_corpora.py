@@ -15,6 +15,7 @@ from .conftest import (
     CORPORA,
     make_aishell3,
     make_folder,
+    make_librispeech,
     make_libritts,
     make_ljspeech,
     make_vctk,
@@ -67,6 +68,19 @@ def test_libritts_names_what_is_missing(tmp_path: Path) -> None:
         "transcript not UTF-8",
     ]
     assert [row.text is None for row in rows].count(True) == 2
+
+
+def test_librispeech_reads_the_texts_of_a_chapter(tmp_path: Path) -> None:
+    root = make_librispeech(tmp_path)
+    chapter = root / "dev-clean-2" / "84" / "121123"
+    (chapter / "84-121123-0000.flac").unlink()
+    write_audio(chapter / "84-121123-0009.flac")
+    rows, faults = read(root, "librispeech")
+    texts = {(row.speaker, row.text) for row in rows}
+    assert ("librispeech_84", "MISTER SMITH HAS 1 DOGS") in texts
+    assert ("librispeech_84", None) in texts
+    assert len(texts) == len(rows) == 4
+    assert [fault.kind for fault in faults] == ["missing transcript", "missing audio"]
 
 
 def test_aishell3_keeps_the_pinyin_of_both_parts(tmp_path: Path) -> None:

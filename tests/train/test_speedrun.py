@@ -7,12 +7,12 @@ import json
 import pytest
 import soundfile
 
+from data_prep.division import Recordings
 from secousti import SecoustiCodec
 from tests.train.corpus import toy_document, write_corpus
 from train.budget import launch
 from train.budget.ledger import Ledger, Stopped
 from train.budget.phase import Phase
-from train.budget.recordings import Recordings
 from train.budget.sizes import planned_steps, refitted_steps, report_changes, step_changes
 from train.codec.config import load
 from train.engine.pace import CHECKPOINT, Pace

@@ -7,10 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from data_prep.division import Recordings
 from secousti.config import merge
 from secousti.errors import SecoustiError
 from train.budget.phase import Kind
-from train.budget.recordings import Recordings
 from train.engine.settings import parse_override, read_document
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from data_prep.division import Recordings
 from secousti.atomic import write_text
 from secousti.evaluation.report.summary import Summary
 from secousti.evaluation.report.table import quality_tables
 from secousti.evaluation.report.text import markdown_table
 from train.budget.ledger import Ledger
-from train.budget.recordings import Recordings
 from train.budget.table import phase_table
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep.division import Recordings, divide
 from secousti.codec import SecoustiCodec
 from secousti.config import to_dict
 from train.budget.compare import compare
@@ -13,7 +14,6 @@ from train.budget.documents import CONFIGS, can_score, check_changes, phase_docu
 from train.budget.launch import Planned, run_in_turn
 from train.budget.ledger import Ledger
 from train.budget.phase import Phase
-from train.budget.recordings import Recordings, divide
 from train.finetune.model import best_of, join, open_source
 from train.finetune.report import write_report
 
@@ -62,7 +62,7 @@ def tune(wish: Wish) -> str:
 def _divided(wish: Wish, ledger: Ledger) -> Recordings:
     if "recordings" not in ledger.done:
         with ledger.part("recordings") as note:
-            note |= divide(wish.recordings, wish.output / "recordings").plain()
+            note |= divide([wish.recordings], wish.output / "recordings").plain()
     found = Recordings(**ledger.done["recordings"])
     print(found.about(), flush=True)
     return found

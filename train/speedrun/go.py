@@ -9,6 +9,7 @@ from typing import Any
 
 from data_prep.alignment.command import Options as AlignOptions
 from data_prep.alignment.command import align_manifest
+from data_prep.division import Recordings, divide
 from secousti.atomic import write_text
 from secousti.evaluation.report.page import write_page
 from secousti.evaluation.report.summary import Summary
@@ -18,7 +19,6 @@ from train.budget.compare import METRICS, compare
 from train.budget.documents import CONFIGS, check_changes
 from train.budget.launch import run_in_turn
 from train.budget.ledger import Ledger
-from train.budget.recordings import Recordings, divide
 from train.budget.table import phase_table
 from train.speedrun.recipe import Plan, Recipe, read_recipe
 from train.tools.curves import draw_runs
@@ -79,7 +79,7 @@ def go(wish: Wish) -> str:
 def _divided(wish: Wish, ledger: Ledger) -> Recordings:
     if "recordings" not in ledger.done:
         with ledger.part("recordings") as note:
-            note |= divide(wish.recordings, wish.output / "recordings").plain()
+            note |= divide([wish.recordings], wish.output / "recordings").plain()
     found = Recordings(**ledger.done["recordings"])
     print(found.about(), flush=True)
     return found

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data_prep.division import Recordings
 from secousti.config import CodecConfig, from_dict, read_yaml, to_dict
 from secousti.errors import SecoustiError
 from train.budget.documents import CONFIGS, can_score, phase_document
 from train.budget.launch import Planned
 from train.budget.phase import Kind, Phase
-from train.budget.recordings import Recordings
 
 
 @dataclass(frozen=True)

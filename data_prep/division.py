@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -55,12 +55,16 @@ class Recordings:
         return asdict(self)
 
 
-def divide(recordings: str, folder: Path) -> Recordings:
-    """Write ``train.jsonl`` and ``valid.jsonl`` of a folder or a manifest into ``folder``.
+def divide(recordings: Sequence[str], folder: Path, most: float = math.inf) -> Recordings:
+    """Write ``train.jsonl`` and ``valid.jsonl`` of folders or manifests into ``folder``.
 
     Long recordings without a text are cut into pieces of at most 8 s. Where at least ten speak,
     whole speakers are held out, else every so many pieces. A folder that is divided already
     (``train.jsonl``, ``valid.jsonl``) stays so.
+
+    Args:
+        recordings: corpus folders or JSON Lines. folder: for the two manifests.
+        most: seconds; of more speech as much is taken, evenly from all of it.
 
     Raises:
         SecoustiError: nothing is there, or too little to hold something out.
@@ -72,17 +76,20 @@ def divide(recordings: str, folder: Path) -> Recordings:
 
     parts: dict[bool, list[Row]] = {True: [], False: []}
     whole: list[Row] = []
-    for source in find_sources([recordings], None, None):
+    for source in find_sources([*recordings], None, None):
         rows = [piece for row in timed_rows([source], note) for piece in _pieces(row)]
         (parts[True] if source.split == "valid" else whole).extend(rows)
+    whole = _thinned(whole, most)
     if not parts[True]:
         whole, parts[True] = _hold_out(whole)
     parts[False] = whole
     if not parts[False] or not parts[True]:
+        found = len(parts[False]) + len(parts[True])
+        found = len(parts[False]) + len(parts[True])
         raise SecoustiError(
-            f"{recordings} holds too little speech: {len(parts[False]) + len(parts[True])} usable "
-            f"recordings of at least {_SHORTEST} s and at most {LONGEST:g} s, or pieces of longer "
-            "ones; give two at least"
+            f"{', '.join(recordings)} holds too little speech: {found} usable recordings of at "
+            f"least {_SHORTEST} s and at most {LONGEST:g} s, or pieces of longer ones; give two "
+            "at least"
         )
     return _write(parts[False], parts[True], folder, counts)
 
@@ -118,6 +125,12 @@ def _pieces(row: Row) -> Iterator[Row]:
     for n in range(count):
         start = first + n * length
         yield replace(row, offset=start, duration=length, id=f"{row.id}@{start:.2f}")
+
+
+def _thinned(rows: list[Row], most: float) -> list[Row]:
+    """Every so many of them, where they are more than ``most`` seconds."""
+    share = min(most / max(_seconds(rows), 1e-9), 1.0)
+    return [row for n, row in enumerate(rows) if int((n + 1) * share) > int(n * share)]
 
 
 def _hold_out(rows: list[Row]) -> tuple[list[Row], list[Row]]:
