@@ -58,7 +58,7 @@ class SecoustiCodec(Codec):
         self.mel = (
             LogMel(config.mel) if config.pitch is None else PitchedMel(config.mel, config.pitch)
         )
-        self.encoder = SEANetEncoder(self.mel.channels, config.seanet)
+        self.encoder = SEANetEncoder(self.mel.channels, config.seanet, config.token_attention)
         self.acoustic_projection = Transformer(
             config.transformer,
             config.depth.acoustic,
@@ -150,7 +150,9 @@ class SecoustiCodec(Codec):
 
     def token_config(self) -> dict[str, Any]:
         parts = to_dict(self.config)
-        names = ("mel", "pitch", "seanet", "transformer", "quantizer")
+        names = ["mel", "pitch", "seanet", "transformer", "quantizer"]
+        if self.config.token_attention is not None:  # hashes without it stay what they were
+            names.append("token_attention")
         return {name: parts[name] for name in names}
 
     def voice_modules(self) -> dict[str, nn.Module]:
@@ -367,23 +369,25 @@ class SecoustiCodec(Codec):
         """
         voice = self.paralinguistic.project(hidden)
         if state is not None:
-            return self._synthesize_mel(codes, voice, state)
+            return self.token_mel(codes, voice, state)
         if codes.shape[-1] <= _CHUNK_TOKENS or not self.config.seanet.causal:
-            return self._synthesize_mel(codes, voice, None)
+            return self.token_mel(codes, voice, None)
         state = self.token_decoder_state(codes.shape[0])
         pieces = []
         for piece in codes.split(_CHUNK_TOKENS, dim=-1):
-            mel, state = self._synthesize_mel(piece, voice, state)
+            mel, state = self.token_mel(piece, voice, state)
             pieces.append(mel)
         return torch.cat(pieces, dim=-1), None
 
-    def _synthesize_mel(
+    def token_mel(
         self, codes: Tensor, voice: Tensor, state: State | None
     ) -> tuple[Tensor, State | None]:
+        """``synthesize_mel`` with G [B, d_model], in one piece."""
         semantic = self.quantizer.decode(codes[:, 0]).to(self._decode_dtype)
-        fused = self.connector.fuse(semantic, voice.to(self._decode_dtype))
-        a_hat, connector = self.connector(fused, substate(state, "connector"))
-        mel, decoder = self.decoder(a_hat, substate(state, "decoder"))
+        voice = voice.to(self._decode_dtype)
+        fused = self.connector.fuse(semantic, voice)
+        a_hat, connector = self.connector(fused, substate(state, "connector"), voice)
+        mel, decoder = self.decoder(a_hat, substate(state, "decoder"), voice)
         if connector is None or decoder is None:
             return mel.float(), None
         return mel.float(), {"connector": connector, "decoder": decoder}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from secousti.acoustic.injection import VoiceInjection, injected
 from secousti.acoustic.seanet import SEANetDecoder
 from secousti.acoustic.transformer import Transformer
 from secousti.config import CodecConfig
@@ -22,6 +23,11 @@ class AcousticDecoder(StreamingModule):
             input_dim=config.acoustic_dim,
             output_dim=config.seanet.dimension,
         )
+        self.injection = (
+            VoiceInjection(config.transformer.d_model, config.depth.decoder)
+            if config.voice_injection
+            else None
+        )
         self.seanet = SEANetDecoder(config.mel.n_mels, config.seanet)
 
     def init_state(
@@ -32,8 +38,12 @@ class AcousticDecoder(StreamingModule):
             "seanet": self.seanet.init_state(batch_size, device, dtype),
         }
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
-        x, transformer = self.transformer(x, substate(state, "transformer"))
+    def forward(
+        self, x: Tensor, state: State | None = None, voice: Tensor | None = None
+    ) -> tuple[Tensor, State | None]:
+        """``voice``: G [B, d_model] for ``voice_injection``; A itself is decoded without one."""
+        modulation = injected(self.injection, voice)
+        x, transformer = self.transformer(x, substate(state, "transformer"), modulation)
         mel, seanet = self.seanet(x, substate(state, "seanet"))
         if transformer is None or seanet is None:
             return mel, None

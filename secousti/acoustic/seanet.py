@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from secousti.acoustic.conv import CausalConv1d, CausalConvTranspose1d
-from secousti.config import SEANetConfig
+from secousti.acoustic.token_attention import TokenAttention
+from secousti.config import SEANetConfig, TokenAttentionConfig
 from secousti.streaming.state import State, StreamingModule, StreamingSequential, substate
 
 
@@ -43,7 +44,9 @@ class SEANetEncoder(StreamingModule):
     by a residual block.
     """
 
-    def __init__(self, n_mels: int, config: SEANetConfig) -> None:
+    def __init__(
+        self, n_mels: int, config: SEANetConfig, attention: TokenAttentionConfig | None = None
+    ) -> None:
         super().__init__()
         causal, width = config.causal, config.n_filters
         layers: list[nn.Module] = [CausalConv1d(n_mels, width, config.kernel_size, causal=causal)]
@@ -61,6 +64,9 @@ class SEANetEncoder(StreamingModule):
         ]
         self.layers = StreamingSequential(*layers)
         self.stride = math.prod(config.ratios)
+        self.attention = (
+            None if attention is None else TokenAttention(n_mels, self.stride, attention)
+        )
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -71,6 +77,8 @@ class SEANetEncoder(StreamingModule):
         self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State | None]:
         """``lengths`` (int64 [B], frames): what lies beyond is padding and leaves no trace."""
+        if self.attention is not None:
+            x = self.attention(x if lengths is None else _cut(x, lengths))
         if lengths is None:
             return self.layers(x, state)
         new: State = {}
@@ -78,7 +86,7 @@ class SEANetEncoder(StreamingModule):
             if isinstance(layer, StreamingModule):
                 if isinstance(layer, CausalConv1d) and layer.stride > 1:
                     # A strided step at the end of a row must see zeros there, as it does alone.
-                    x = x * (torch.arange(x.shape[-1], device=x.device) < lengths[:, None])[:, None]
+                    x = _cut(x, lengths)
                     lengths = -(-lengths // layer.stride)
                 x, new_state = layer(x, substate(state, str(i)))
                 if new_state is not None:
@@ -86,6 +94,11 @@ class SEANetEncoder(StreamingModule):
             else:
                 x = layer(x)
         return x, (None if state is None else new)
+
+
+def _cut(x: Tensor, lengths: Tensor) -> Tensor:
+    """[B, C, T] with zeros from each row's length (int64 [B]) on."""
+    return x * (torch.arange(x.shape[-1], device=x.device) < lengths[:, None])[:, None]
 
 
 class SEANetDecoder(StreamingModule):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.acoustic.attention import rope_tables, rotate, window_attention
+from secousti.acoustic.injection import modulated
 from secousti.acoustic.linear import Linear
 from secousti.config import TransformerConfig
 from secousti.streaming.state import State, StreamingModule, substate, tensor
@@ -89,10 +90,18 @@ class TransformerLayer(nn.Module):
         tables: tuple[Tensor, Tensor],
         state: State | None,
         offset: Tensor | None,
+        modulation: Tensor | None = None,
     ) -> tuple[Tensor, State | None]:
-        y, new = self.attention(self.norm1(x), tables, state, offset)
+        """``modulation`` [B, 4, d_model]: gain and bias of each norm, if a voice is injected."""
+        y = self.norm1(x)
+        if modulation is not None:
+            y = modulated(y, modulation[:, 0], modulation[:, 1])
+        y, new = self.attention(y, tables, state, offset)
         x = x + self.layer_scale1(y)
-        y = self.linear2(self.linear1.gelu(self.norm2(x)))
+        y = self.norm2(x)
+        if modulation is not None:
+            y = modulated(y, modulation[:, 2], modulation[:, 3])
+        y = self.linear2(self.linear1.gelu(y))
         return x + self.layer_scale2(y), new
 
 
@@ -127,7 +136,10 @@ class Transformer(StreamingModule):
             state[str(i)] = layer.attention.init_state(batch_size, device, dtype)
         return state
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
+    def forward(
+        self, x: Tensor, state: State | None = None, modulation: Tensor | None = None
+    ) -> tuple[Tensor, State | None]:
+        """``modulation`` [B, layers, 4, d_model] is what ``VoiceInjection`` makes of a voice."""
         x = self.input_proj(x.transpose(1, 2))  # [B, T, D]
         offset = None if state is None else tensor(state, "offset")
         positions = torch.arange(x.shape[1], device=x.device)[None]
@@ -137,7 +149,8 @@ class Transformer(StreamingModule):
         tables = rope_tables(positions, head_dim, self.config.max_period, x.dtype)
         new: State = {} if offset is None else {"offset": offset + x.shape[1]}
         for i, layer in enumerate(self.layers):
-            x, layer_state = layer(x, tables, substate(state, str(i)), offset)
+            own = None if modulation is None else modulation[:, i]
+            x, layer_state = layer(x, tables, substate(state, str(i)), offset, own)
             if layer_state is not None:
                 new[str(i)] = layer_state
         y = self.output_proj(x).transpose(1, 2)

@@ -8,6 +8,7 @@ from secousti.config.codec import (
     PitchConfig,
     QuantizerConfig,
     SEANetConfig,
+    TokenAttentionConfig,
     TransformerConfig,
     load_codec_config,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "PitchConfig",
     "QuantizerConfig",
     "SEANetConfig",
+    "TokenAttentionConfig",
     "TransformerConfig",
     "VocoderConfig",
     "few",

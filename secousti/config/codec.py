@@ -159,6 +159,22 @@ class QuantizerConfig:
 
 
 @dataclass(frozen=True)
+class TokenAttentionConfig:
+    """Attention in both directions among the mel frames of one token (``token_attention.py``)."""
+
+    dimension: int = 128
+    num_heads: int = 4
+
+    def __post_init__(self) -> None:
+        within("token_attention", self, dimension=(1, _WIDEST), num_heads=(1, 1024))
+        if self.dimension % self.num_heads:
+            raise SecoustiError(
+                f"token_attention.dimension {self.dimension} is not a multiple of num_heads "
+                f"{self.num_heads}"
+            )
+
+
+@dataclass(frozen=True)
 class ParalinguisticConfig:
     """Global encoder (release, section 8). ``hidden_size`` numbers travel on the wire.
 
@@ -184,6 +200,9 @@ class CodecConfig:
 
     ``pitch``: features that the speech encoder hears beside the mel; None (the codec proper) for
     the mel alone.
+    ``token_attention``: of the speech encoder, before its convolutions; None (the paper) for none.
+    ``voice_injection``: whether every layer of the connector and of the decoder's transformer hears
+    G, beside the paper's addition (``acoustic/injection.py``); A itself is decoded without.
     ``acoustic_dim``: size of A and of its prediction (Table II: 8, 64, 256; release: 512).
     ``fusion_norm``: layer normalisation of S and G before they are added (paper, IV-A).
     ``decode_precision``: of the connector and the decoder of a loaded model. In float64 a
@@ -200,12 +219,18 @@ class CodecConfig:
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     paralinguistic: ParalinguisticConfig = field(default_factory=ParalinguisticConfig)
     vocoder: VocoderConfig | None = None
+    token_attention: TokenAttentionConfig | None = None
+    voice_injection: bool = False
     acoustic_dim: int = 512
     fusion_norm: bool = False
     decode_precision: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
         within("codec", self, acoustic_dim=(1, _WIDEST))
+        if self.token_attention is not None and math.prod(self.seanet.ratios) == 1:
+            raise SecoustiError(
+                "token_attention needs tokens of several mel frames (seanet.ratios)"
+            )
 
 
 def load_codec_config(path: str | Path) -> CodecConfig:

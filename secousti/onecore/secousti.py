@@ -102,7 +102,14 @@ class PackedSecousti(PackedCodec):
         return self.vocoder.flush(vocoder)[:, 0]
 
     def mel_token(self, code: Tensor, g: Tensor, state: State) -> tuple[Tensor, State]:
-        """One token int64 [1, 1, 1] with G [1, d_model] -> log-mel [1, n_mels, unit]."""
+        """One token int64 [1, 1, 1] with G [1, d_model] -> log-mel [1, n_mels, unit].
+
+        A codec whose layers hear the voice decodes mels as it is: the packed ones do not.
+        """
+        if self.source.config.voice_injection:
+            mel, new = self.source.token_mel(code, g, state)
+            assert new is not None
+            return mel, new
         dtype = self.connector.dtype
         semantic = self.source.quantizer.decode(code[:, 0]).to(dtype)
         fused = self.source.connector.fuse(semantic, g.to(dtype))
@@ -127,6 +134,8 @@ class PackedSecousti(PackedCodec):
         return in_steps(step, codes, self._mel_state(1), 1)[0]
 
     def _mel_state(self, batch_size: int) -> State:
+        if self.source.config.voice_injection:
+            return self.source.token_decoder_state(batch_size)
         start = (batch_size, self.device, self.connector.dtype)
         parts = ("connector", "decoder", "seanet")
         return {name: getattr(self, name).init_state(*start) for name in parts}

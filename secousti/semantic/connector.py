@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from secousti.acoustic.injection import VoiceInjection, injected
 from secousti.acoustic.transformer import Transformer
 from secousti.config import CodecConfig
 from secousti.streaming.state import State, StreamingModule
@@ -19,6 +20,9 @@ class SemanticConnector(StreamingModule):
         self.transformer = Transformer(
             config.transformer, config.depth.connector, output_dim=config.acoustic_dim
         )
+        self.injection = (
+            VoiceInjection(d_model, config.depth.connector) if config.voice_injection else None
+        )
         self.semantic_norm = nn.LayerNorm(d_model) if config.fusion_norm else nn.Identity()
         self.global_norm = nn.LayerNorm(d_model) if config.fusion_norm else nn.Identity()
 
@@ -32,6 +36,8 @@ class SemanticConnector(StreamingModule):
         s = self.semantic_norm(semantic.transpose(1, 2)).transpose(1, 2)
         return s + self.global_norm(paralinguistic)[:, :, None]
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
-        """``x`` is what ``fuse`` returned."""
-        return self.transformer(x, state)
+    def forward(
+        self, x: Tensor, state: State | None = None, voice: Tensor | None = None
+    ) -> tuple[Tensor, State | None]:
+        """``x`` is what ``fuse`` returned; ``voice``: G [B, d_model] for ``voice_injection``."""
+        return self.transformer(x, state, injected(self.injection, voice))

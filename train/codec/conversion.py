@@ -66,6 +66,7 @@ def in_other_voices(
     """
     half = len(semantic) // 2
     words, speakers = slice(0, half), slice(half, 2 * half)
-    a_hat, _ = codec.connector(codec.connector.fuse(semantic[words], voices[speakers]))
-    mel, _ = codec.decoder(a_hat)
+    asked = voices[speakers]
+    a_hat, _ = codec.connector(codec.connector.fuse(semantic[words], asked), voice=asked)
+    mel, _ = codec.decoder(a_hat, voice=asked)
     return mel, words, speakers

@@ -163,7 +163,7 @@ class Objective(nn.Module):
             mask=mask,
             acoustic=acoustic,
             mel_from_acoustic=codec.decoder(acoustic)[0],
-            mel_from_tokens=codec.decoder(semantics.a_hat)[0],
+            mel_from_tokens=codec.decoder(semantics.a_hat, voice=semantics.voice)[0],
             semantics=semantics,
             phonemes=self.text.phonemes(batch.phonemes),
             labels=token_labels(batch.phonemes, self.text.ratio),
@@ -255,7 +255,7 @@ class Objective(nn.Module):
         quantized = codec.quantizer(sampled)
         g_mu, g_logvar = self._paralinguistic(batch)
         g = sample_normal(g_mu, g_logvar) if self._samples() else g_mu
-        a_hat, _ = codec.connector(codec.connector.fuse(quantized.vectors, g))
+        a_hat, _ = codec.connector(codec.connector.fuse(quantized.vectors, g), voice=g)
         kl = kl_to_standard_normal(mu, logvar, config.reduction, dim=1)  # [B, L]
         g_kl = kl_to_standard_normal(g_mu, g_logvar, config.reduction, dim=1)  # [B]
         zero = mu.new_zeros(())
@@ -301,7 +301,7 @@ class Objective(nn.Module):
             )
             losses |= self._converted_losses(converted, mel, mel_mask, words, voices)
         if weights.keys() & {"token_mel", "loudness", "intelligibility", "discriminator"}:
-            decoded = self.codec.decoder(semantics.a_hat)[0]
+            decoded = self.codec.decoder(semantics.a_hat, voice=semantics.voice)[0]
             losses |= self._decoded_losses(decoded, converted, mel, mel_mask, weights)
         return losses
 

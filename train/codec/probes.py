@@ -125,7 +125,7 @@ def _converted(
     inspection, batch, b = source
     voice: Tensor = target[0].semantics.voice[target[2]][None]
     vectors = inspection.semantics.vectors[b : b + 1][:, :, inspection.mask[b]]
-    a_hat, _ = codec.connector(codec.connector.fuse(vectors, voice))
-    mel = codec.decoder(a_hat)[0].float()
+    a_hat, _ = codec.connector(codec.connector.fuse(vectors, voice), voice=voice)
+    mel = codec.decoder(a_hat, voice=voice)[0].float()
     heard = vocoder(mel)[0][0, 0, : int(batch.lengths[b])]
     return Audio(heard.float().clamp(-1, 1).cpu().numpy(), rate)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from secousti.codec import SecoustiCodec
 from secousti.config import MelConfig, VocoderConfig, to_dict
@@ -21,7 +22,8 @@ def warm_start(codec: SecoustiCodec, name: str) -> list[str]:
     """Give ``codec`` the modules of the saved codec ``name`` that fit it; returns the others.
 
     A module fits when it has the same tensors of the same shapes, so that an ablation that
-    changes the quantizer starts from everything but the quantizer.
+    changes the quantizer starts from everything but the quantizer. Whole parts that it has beside
+    them (``voice_injection``, ``token_attention``) stay as they begin.
 
     Raises:
         SecoustiError: no such codec, or nothing of it fits.
@@ -30,16 +32,23 @@ def warm_start(codec: SecoustiCodec, name: str) -> list[str]:
     theirs = dict(saved.named_children())
     fresh, taken = [], []
     for child, module in codec.named_children():
-        wanted = {n: t.shape for n, t in module.state_dict().items()}
+        own = module.state_dict()
         given = theirs[child].state_dict() if child in theirs else {}
-        if wanted and {n: t.shape for n, t in given.items()} == wanted:
-            module.load_state_dict(given)
+        if _fits(given, own):
+            module.load_state_dict(own | given)
             taken.append(child)
-        elif wanted:
+        elif own:
             fresh.append(child)
     if not taken:
         raise SecoustiError(f"no module of {name} has the sizes of this configuration")
     return fresh
+
+
+def _fits(given: dict[str, Tensor], own: dict[str, Tensor]) -> bool:
+    """Whether ``own`` has the shapes of ``given``, and nothing else but whole parts beside it."""
+    parts = {name.split(".")[0] for name in given}
+    shared = {n: t.shape for n, t in own.items() if n.split(".")[0] in parts}
+    return bool(given) and shared == {n: t.shape for n, t in given.items()}
 
 
 def vocoder_of(name: str) -> tuple[Vocoder, VocoderConfig]:
