@@ -25,16 +25,16 @@ SETTLE = 2  # rounds that do not count
 
 
 class Room:
-    """So many streams that have all heard one more token at every round."""
+    """So many streams that all receive the samples of one more token at every round."""
 
     def __init__(self, codec: SecoustiCodec, sessions: int) -> None:
         self.encoders = [StreamEncoder(codec) for _ in range(sessions)]
         self.decoders = [StreamDecoder(codec) for _ in range(sessions)]
         self.sound = 0.1 * torch.randn(codec.frame_size)
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         for encoder in self.encoders:
-            encoder.hear(self.sound)
+            encoder.receive(self.sound)
 
     def together(self) -> None:
         decode_together(self.decoders, encode_together(self.encoders, 1))
@@ -56,7 +56,7 @@ def measure(codec: SecoustiCodec, sessions: int, rounds: int) -> tuple[float, fl
     rooms = Room(codec, sessions), Room(codec, sessions)
     for number in range(SETTLE + rounds):
         for room in rooms:
-            room.hear()
+            room.receive()
         times = seconds(rooms[0].together), seconds(rooms[1].one_by_one)
         if number >= SETTLE:
             batched.append(times[0])

@@ -95,7 +95,7 @@ class Codec(DescribedCodec):
         """``encode`` of one open recording, in memory that does not grow with its length.
 
         A codec that is not causal reads all of it first, and so does one whose recording does not
-        tell its length: where the voice is heard depends on it.
+        tell its length: which window the voice is taken from depends on it.
 
         Raises:
             SecoustiError: as ``encode``, and a recording that is damaged.
@@ -107,9 +107,9 @@ class Codec(DescribedCodec):
         frontend, state = self.frontend(rate), self.encoder_state(1)
         resample = resampler(rate, self.sample_rate)
         frontend.expect(resample.output_length(frames))
-        heard, codes = 0, []
+        received, codes = 0, []
         for samples in _blocks(audio):
-            heard += len(samples)
+            received += len(samples)
             frontend.push(samples)
             found, state = self.encode_step(frontend.take(frontend.ready)[None], state)
             codes.append(found.cpu())
@@ -120,7 +120,7 @@ class Codec(DescribedCodec):
         return self._as_encoded(
             whole,
             torch.tensor([whole.shape[-1]], device=self.device),
-            torch.tensor([resample.output_length(heard)]),
+            torch.tensor([resample.output_length(received)]),
             self.voice_step(frontend.recent) if voice and self.voice_size else None,
         )
 
@@ -258,7 +258,7 @@ class Codec(DescribedCodec):
 
     def voice_step(self, recent: Tensor) -> Tensor:
         """``Frontend.recent`` [C, T >= 1] -> who speaks there, float32 [1, V]."""
-        raise NotImplementedError("a codec with a voice says whose it hears")
+        raise NotImplementedError("a codec with a voice says how it is computed")
 
     # ---------------------------------------------------------------- as a whole, by the steps
     def _encode(self, batch: AudioBatch, voice: bool) -> Encoded:

@@ -83,7 +83,7 @@ class SecoustiCodec(Codec):
         """The configuration with the vocoder that the codec has now.
 
         Raises:
-            SecoustiError: a vocoder that hears other mel frames, or of an unknown kind.
+            SecoustiError: a vocoder of other mel frames, or of an unknown kind.
         """
         if self.vocoder is None:
             return replace(self.config, vocoder=None)

@@ -38,7 +38,7 @@ class DescribedCodec(HubMixin, nn.Module, ABC):
         modes: names of the ways to decode; the first is the default.
         causal: whether tokens can be made while the audio comes.
         delay: samples by which streamed audio lags behind its tokens.
-        lookahead: samples after a token's last one that must be heard for the token.
+        lookahead: samples after a token's last one on which the token depends.
     """
 
     kind: str
@@ -130,8 +130,8 @@ class DescribedCodec(HubMixin, nn.Module, ABC):
     def latency(self, mode: Mode = ALL) -> int | None:
         """Algorithmic latency in samples: from the first sample of a token to its sound.
 
-        A whole token must be heard, plus what front end and decoder look ahead. ``None`` when the
-        whole recording must be heard.
+        A whole token must have arrived, plus what front end and decoder look ahead. ``None`` when
+        the whole recording must have.
         """
         if not self.streams(mode):
             return None
@@ -221,7 +221,7 @@ class DescribedCodec(HubMixin, nn.Module, ABC):
             return
         other = [name for name in self.modes if self.streams(name)]
         raise SecoustiError(
-            f"the model {self.model_id!r} decodes no stream in mode {mode!r}: it hears later tokens"
+            f"the model {self.model_id!r} decodes no stream in mode {mode!r}: it needs later tokens"
             + (f"; use mode {other[0]!r}, or the whole recording" if other else "")
         )
 

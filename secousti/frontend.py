@@ -17,7 +17,7 @@ class Frontend(ABC):
     """One stream: samples at ``rate`` Hz in, inputs of a codec's encoder out.
 
     Args:
-        rate: Hz of the samples pushed. codec_rate: Hz at which the codec hears.
+        rate: Hz of the samples pushed. codec_rate: Hz of the codec.
         unit: inputs (mel frames, samples) of a token.
         empty: [C, 0], for the inputs' channels, dtype and device.
     """
@@ -30,7 +30,7 @@ class Frontend(ABC):
 
     @property
     def ready(self) -> int:
-        """Tokens for which all has been heard."""
+        """Tokens whose inputs are all there."""
         return self.pending.shape[-1] // self.unit
 
     def take(self, tokens: int) -> Tensor:
@@ -40,8 +40,8 @@ class Frontend(ABC):
         return taken
 
     def push(self, samples: Tensor) -> None:
-        """Hear samples float32 [N] (N >= 0)."""
-        self._hear(self._resample.push(samples))
+        """Take in samples float32 [N] (N >= 0)."""
+        self._receive(self._resample.push(samples))
 
     def flush(self) -> None:
         """The end of the stream: everything owed is in ``pending``.
@@ -49,7 +49,7 @@ class Frontend(ABC):
         Its last token may have fewer inputs than ``unit``, if the codec's offline encoder gives it
         fewer. Call ``reset`` when they are taken.
         """
-        self._hear(self._resample.flush())
+        self._receive(self._resample.flush())
         self._end()
 
     def reset(self) -> None:
@@ -64,7 +64,7 @@ class Frontend(ABC):
 
     @property
     def overlap(self) -> int:
-        """Samples before its own that an input hears."""
+        """Samples before its own that an input is computed from."""
         return 0
 
     @property
@@ -87,14 +87,14 @@ class Frontend(ABC):
     def expect(self, num_samples: int) -> None:  # noqa: B027
         """The stream will have so many samples at the codec's rate.
 
-        From then on ``recent`` is what the codec's ``encode`` hears of the voice in all of it.
+        From then on ``recent`` is the window from which ``encode`` takes the voice of all of it.
         """
 
     def _add(self, inputs: Tensor) -> None:
         self.pending = torch.cat([self.pending, inputs.to(self.pending)], dim=-1)
 
     @abstractmethod
-    def _hear(self, samples: Tensor) -> None:
+    def _receive(self, samples: Tensor) -> None:
         """Samples [N] at the codec's rate."""
 
     @abstractmethod
@@ -107,11 +107,11 @@ class SampleFrontend(Frontend):
 
     def __init__(self, rate: int, codec_rate: int, unit: int, device: torch.device) -> None:
         super().__init__(rate, codec_rate, unit, torch.zeros(1, 0, device=device))
-        self._heard = 0
+        self._received = 0
 
     def reset(self) -> None:
         super().reset()
-        self._heard = 0
+        self._received = 0
 
     def analyse(self, audio: Tensor) -> Tensor:
         return audio[:, None]
@@ -120,13 +120,13 @@ class SampleFrontend(Frontend):
         """Tokens of a recording of ``num_samples`` at the codec's rate."""
         return -(-num_samples // self.unit)
 
-    def _hear(self, samples: Tensor) -> None:
-        self._heard += samples.shape[-1]
+    def _receive(self, samples: Tensor) -> None:
+        self._received += samples.shape[-1]
         self._add(samples[None])
 
     def _end(self) -> None:
-        if self._heard:
-            missing = self.tokens(self._heard) * self.unit - self._heard
+        if self._received:
+            missing = self.tokens(self._received) * self.unit - self._received
             self.pending = F.pad(self.pending, (0, missing))
 
 
@@ -135,7 +135,7 @@ class MelFrontend(Frontend):
 
     Args:
         window: frames that are kept for the voice, the last ones.
-        central: which frames of so many a whole recording's voice is heard in.
+        central: which frames of so many a whole recording's voice is taken from.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class MelFrontend(Frontend):
         mel = self._mel.mel
         self._chosen = self._central(mel.num_frames(num_samples, self._mel.multiple))
 
-    def _hear(self, samples: Tensor) -> None:
+    def _receive(self, samples: Tensor) -> None:
         self._keep(self._mel.push(samples))
 
     def _end(self) -> None:

@@ -46,7 +46,7 @@ def walk_files(root: str | Path, say: Callable[[str], None] = note) -> Iterator[
     """Every file below a folder, sorted within each, without the list of a whole corpus.
 
     Linked folders are followed, each folder once: a link to what lies below ``root`` anyway, or
-    was linked before, is left out, and ``say`` hears of it. Hidden files and folders are skipped.
+    was linked before, is left out, and ``say`` is told. Hidden files and folders are skipped.
     """
     top = os.path.realpath(root)
     linked: set[str] = set()
@@ -71,7 +71,7 @@ def is_to_be_entered(
 ) -> bool:
     """Whether a walk through ``top`` goes into a folder; ``linked`` keeps what was linked so far.
 
-    Folders do, and links to folders outside of ``top``, each once; ``say`` hears of others.
+    Folders do, and links to folders outside of ``top``, each once; ``say`` is told of others.
     """
     path = os.path.join(folder, name)
     real = os.path.realpath(path)

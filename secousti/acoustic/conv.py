@@ -80,7 +80,7 @@ class CausalConvTranspose1d(StreamingModule):
         self.convtr = nn.ConvTranspose1d(in_channels, out_channels, kernel_size, stride)
         self.stride = stride
         self.causal = causal
-        self.memory = kernel_size // stride - 1  # earlier inputs an output step still hears
+        self.memory = kernel_size // stride - 1  # earlier inputs that an output step still needs
 
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -73,7 +73,7 @@ class LogMel(nn.Module):
         return self.config.n_mels
 
     def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> LogMel:
-        """Moves to devices, but stays in float32: a model cast to bfloat16 hears as exactly."""
+        """Moves to devices, but stays in float32: a model cast to bfloat16 has the same mel."""
         filters, window = self.filters, self.window
         super()._apply(fn, recurse)
         self.filters = filters.to(self.filters.device)

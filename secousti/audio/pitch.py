@@ -1,7 +1,7 @@
 """Pitch beside the mel spectrogram: the input of the "w/ F0" rows of Table II.
 
 The fundamental is found by YIN (de Cheveigne and Kawahara 2002) in the very samples that a mel
-frame sees, so a causal mel stays causal and a stream hears what the whole recording does.
+frame sees, so a causal mel stays causal and a stream has the values of the whole recording.
 """
 
 from __future__ import annotations

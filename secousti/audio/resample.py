@@ -86,7 +86,7 @@ class SincResampler:
         return self._sinc(inputs, torch.arange(self.new)[:, None])[:, None]
 
     def _taps(self) -> Tensor:
-        """The filter of each output of a period over the inputs it hears, [new, 2 * width + 1]."""
+        """The filter of each output of a period over the inputs it reads, [new, 2 * width + 1]."""
         phases = torch.arange(self.new)[:, None]
         inputs = phases * self.orig // self.new + torch.arange(-self.width, self.width + 1)
         return self._sinc(inputs, phases)
@@ -95,7 +95,7 @@ class SincResampler:
         """Hann-windowed sinc at the distance of input and output samples.
 
         The phase is rounded to float32 and the rest is float64, because so it is in torchaudio's
-        ``Resample``, by which the release hears: 1e-7 here is 1e-3 in a nearly silent mel band.
+        ``Resample``, by which the release resamples: 1e-7 here is 1e-3 in a nearly silent mel band.
         """
         t = (-phases).float() / self.new + inputs.double() / self.orig
         t = (t * self.cutoff).clamp(-ZERO_CROSSINGS, ZERO_CROSSINGS)

@@ -47,8 +47,8 @@ class MelConfig:
 class PitchConfig:
     """Pitch features alongside the mel: the "w/ F0" rows of Table II (``audio/pitch.py``).
 
-    The paper says no more of them than that. Here the speech encoder, and nothing else, hears two
-    rows beside the mel: log F0 and voicing, found between ``fmin`` and ``fmax`` Hz by YIN in the
+    The paper says no more of them than that. Here the speech encoder, and nothing else, is given
+    two rows beside the mel: log F0 and voicing, found between ``fmin`` and ``fmax`` Hz by YIN in the
     samples of the mel's own window, so that they cost no latency.
     """
 
@@ -178,7 +178,7 @@ class TokenAttentionConfig:
 class ParalinguisticConfig:
     """Global encoder (release, section 8). ``hidden_size`` numbers travel on the wire.
 
-    ``window_frames``: it hears the central so many mel frames. ``window_rule`` ``release``
+    ``window_frames``: its input are the central so many mel frames. ``window_rule`` ``release``
     repeats the release's negative slice, which drops most of a clip of 1.2 to 3.5 s.
     """
 
@@ -198,7 +198,7 @@ class ParalinguisticConfig:
 class CodecConfig:
     """A whole SecoustiCodec. Defaults are the released 21.5 Hz sizes with the causal mel.
 
-    ``pitch``: features that the speech encoder hears beside the mel; None (the codec proper) for
+    ``pitch``: features that the speech encoder is given beside the mel; None (the codec proper) for
     the mel alone.
     ``token_attention``: of the speech encoder, before its convolutions; None (the paper) for none.
     ``voice_injection``: whether every layer of the connector and of the decoder's transformer hears

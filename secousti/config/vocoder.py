@@ -16,7 +16,7 @@ _STAGES = (1, 8)  # of upsampling, and of kernels in a stage
 class CausalIstftConfig:
     """Our causal vocoder: ConvNeXt backbone and inverse STFT (``causal_istft.py``).
 
-    ``lookahead``: mel frames heard beyond the one being spoken; latency is one frame more.
+    ``lookahead``: mel frames read beyond the one being synthesised; latency is one frame more.
     ``n_fft``: synthesis window in samples; one that reaches past the mel frames known so far
     (``n_fft > hop * (lookahead + 1)``) is predicted ahead.
     ``source`` ``harmonic``: the head filters pulses of a predicted fundamental and noise, so

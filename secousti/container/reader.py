@@ -71,7 +71,7 @@ class Reader:
         self._file = file
         self.cursor = Cursor(file, explain)
         self._count = 0
-        self._heard = 0
+        self._read_frames = 0
         self._source = self._opened(coders) if joined is None else joined.again(self.cursor, coders)
         self._offset = self.cursor.offset
         self._max_frames = max_seconds * self.header.frame_rate
@@ -143,8 +143,8 @@ class Reader:
         return item
 
     def _check_length(self, run: Run) -> None:
-        self._heard += run.frames
-        if self._heard > self._max_frames:
+        self._read_frames += run.frames
+        if self._read_frames > self._max_frames:
             seconds = self._max_frames / self.header.frame_rate
             raise ContainerError(
                 f"it holds more than {seconds:g} s of speech: raise --max-seconds if it should"

@@ -55,8 +55,8 @@ def evaluate(
     work = make_work(utterances, suite.task == "conversion", suite.data.seed)
     tick = progress(len(work)) if progress else _silent
     records = run_all(plan, work, jobs, tick)
-    heard = {record.utterance for record in records if not record.error}
-    if not heard:
+    scored = {record.utterance for record in records if not record.error}
+    if not scored:
         raise SecoustiError(f"not one recording could be evaluated: {records[0].error}")
     columns = [column(metric) for metric in metrics.values()]
     rows = [
@@ -67,8 +67,8 @@ def evaluate(
     summary = Summary(
         title=suite.title,
         about=suite.about,
-        utterances=len(heard),
-        speakers=len({record.speaker for record in records if record.utterance in heard}),
+        utterances=len(scored),
+        speakers=len({record.speaker for record in records if record.utterance in scored}),
         seconds=sum(record.seconds for record in records if record.codec == names[0]),
         columns=columns,
         rows=rows,

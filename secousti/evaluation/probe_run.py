@@ -242,14 +242,14 @@ def _probe_conversion(
     sounds = [(spoken, wanted) for (_, spoken), (_, wanted) in pairs]
     converted = {(s.key, w.key): adapter.convert(s, w).audio for s, w in sounds}
     pitch = follow_pitch(lambda s, w: converted[s.key, w.key], sounds, groups, cache)
-    heard = {
+    outputs = {
         "source": [spoken for spoken, _ in sounds],
         "copy": [adapter.code(spoken).audio for spoken, _ in sounds],
         "converted": [converted[s.key, w.key] for s, w in sounds],
     }
     scores = {
         name: {m.name: _mean(m, audio, pairs, groups) for m in metrics}
-        for name, audio in heard.items()
+        for name, audio in outputs.items()
     }
     report.conversion = ConversionReport(len(pairs), pitch, scores)
 
@@ -271,13 +271,13 @@ def _pairs(
 
 def _mean(
     metric: Metric,
-    heard: list[Audio],
+    outputs: list[Audio],
     pairs: list[tuple[Recording, Recording]],
     groups: list[str],
 ) -> Estimate:
     """Over the pairs that have a value."""
     scores: list[tuple[Score, str]] = []
-    for audio, ((source, spoken), (_, wanted)), group in zip(heard, pairs, groups, strict=True):
+    for audio, ((source, spoken), (_, wanted)), group in zip(outputs, pairs, groups, strict=True):
         sample = Sample(audio, spoken, wanted, source.text, source.language)
         try:
             scores.append((metric.score(sample), group))

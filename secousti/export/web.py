@@ -59,7 +59,7 @@ def export_web(
         force: write over an earlier export.
 
     Raises:
-        SecoustiError: as ``export``; a codec that needs more than one codebook or hears ahead;
+        SecoustiError: as ``export``; a codec that needs more than one codebook or looks ahead;
             npm is missing or has no network.
     """
     folder, mode = Path(folder), _mode(codec)

@@ -54,7 +54,7 @@ def export(
 ) -> Exported:
     """Write a codec's graphs and ``export.json`` into ``folder``, and check them.
 
-    They are an encoder and a decoder, a vocoder where the decoder gives log-mel, and what hears
+    They are an encoder and a decoder, a vocoder where the decoder gives log-mel, and what tells
     the voice where the codec keeps one.
 
     Args:
@@ -141,7 +141,7 @@ def codec_metadata(codec: Codec, mode: str) -> dict[str, Any]:
         vocoder = codec.mel_vocoder
         about["vocoder_delay"] = 0 if vocoder is None else vocoder.delay
         about["mel_mode"] = "centered" if codec.lookahead else "causal"
-        about["mel_silence"] = math.log(LOG_FLOOR)  # what the vocoder hears after the end
+        about["mel_silence"] = math.log(LOG_FLOOR)  # what the vocoder is given after the end
     return about
 
 

@@ -18,7 +18,7 @@ Track: TypeAlias = Callable[[int], AbstractContextManager[Callable[[float], None
 
 
 def ignore(share: float) -> None:
-    """A ``Told`` that nobody hears."""
+    """A ``Told`` that nobody reads."""
 
 
 def untracked(jobs: int) -> AbstractContextManager[Callable[[float], None]]:

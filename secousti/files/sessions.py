@@ -16,7 +16,7 @@ from secousti.errors import SecoustiError
 from secousti.sessions.decoder import StreamDecoder
 from secousti.sessions.encoder import StreamEncoder
 from secousti.sessions.ending import Ending, Trimmer
-from secousti.sessions.voice_clock import Listener
+from secousti.sessions.voice_clock import VoicedEncoder
 
 LATENCY = 0.5  # seconds of sound in a record of a live stream
 
@@ -32,22 +32,22 @@ def listen(
     Raises:
         SecoustiError: no samples, NaN among them, or a codec that needs whole files.
     """
-    listener = Listener(StreamEncoder(codec, sample_rate=audio.sample_rate), refresh)
+    encoder = VoicedEncoder(StreamEncoder(codec, sample_rate=audio.sample_rate), refresh)
     block = max(1, round(latency * audio.sample_rate))
     frames, ended = 0, False
     while not ended:
         chunk = audio.read(block)
         ended = len(chunk) < block
-        voice, codes = listener.hear(chunk, ended)
+        voice, codes = encoder.push(chunk, ended)
         if voice is not None:
             yield Voice(frames, voice)
         if codes.shape[1]:
             yield Tokens(frames, codes)
         frames += codes.shape[1]
-    if listener.heard == 0:
+    if encoder.received == 0:
         raise SecoustiError("the recording has no samples")
-    length = resampler(audio.sample_rate, codec.sample_rate).output_length(listener.heard)
-    yield End(frames, length, listener.heard)
+    length = resampler(audio.sample_rate, codec.sample_rate).output_length(encoder.received)
+    yield End(frames, length, encoder.received)
 
 
 def speak(

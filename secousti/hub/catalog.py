@@ -31,7 +31,7 @@ class Facts:
 
     Attributes:
         sample_rate: Hz. bitrate: of the tokens, bits per second.
-        latency: seconds; ``None`` when the whole recording must be heard.
+        latency: seconds; ``None`` when the whole recording is needed.
     """
 
     sample_rate: int

@@ -31,7 +31,7 @@ class Secousti(nn.Module):
             model given by name loads no more than that needs.
         model: a name or folder as for ``load_codec``, or a codec.
         voice: [1, V] or [B, V], who speaks where tokens are decoded (an average voice if not
-            given). ``reconstruct`` speaks in the voice that it hears.
+            given). ``reconstruct`` speaks in the voice of its input.
 
     Raises:
         SecoustiError: an unknown mode, or another ``orig_sample_rate`` than the model's.

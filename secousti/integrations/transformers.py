@@ -275,7 +275,7 @@ class SecoustiFeatureExtractor(transformers.FeatureExtractionMixin):  # type: ig
         if sampling_rate != self.sampling_rate:
             given = "no sampling_rate was given" if sampling_rate is None else f"{sampling_rate} Hz"
             raise ValueError(
-                f"this model hears {self.sampling_rate} Hz, {given}: resample, or let "
+                f"this model takes {self.sampling_rate} Hz, {given}: resample, or let "
                 "secousti's encode(audio, sample_rate) do it"
             )
         first = raw_audio[0] if len(raw_audio) else 0.0

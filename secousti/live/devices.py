@@ -73,11 +73,11 @@ def _paced(chunks: Iterator[Sound], rate: int) -> Iterator[Sound]:
 def _microphone(device: Any, block: float, rate: int) -> Iterator[Sound]:
     chunks: queue.SimpleQueue[Sound] = queue.SimpleQueue()
 
-    def heard(samples: Sound, _frames: int, _time: object, _status: object) -> None:
+    def put(samples: Sound, _frames: int, _time: object, _status: object) -> None:
         chunks.put(samples[:, 0].copy())
 
     with device.InputStream(
-        samplerate=rate, blocksize=round(block * rate), channels=1, dtype="float32", callback=heard
+        samplerate=rate, blocksize=round(block * rate), channels=1, dtype="float32", callback=put
     ):
         while True:
             yield chunks.get()

@@ -17,7 +17,7 @@ from secousti.sessions.channel import Channel
 from secousti.sessions.concealment import LOST
 from secousti.sessions.decoder import StreamDecoder
 from secousti.sessions.encoder import StreamEncoder
-from secousti.sessions.voice_clock import Listener
+from secousti.sessions.voice_clock import VoicedEncoder
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Frame:
     them did not arrive, ``voice_bits`` what a voice sent with them took.
     """
 
-    heard: float  # seconds of sound so far
+    received: float  # seconds of sound so far
     codes: Tensor
     lost: int
     audio: NDArray[np.float32]
@@ -53,7 +53,7 @@ class Summary:
 
     def add(self, frame: Frame) -> None:
         """Count one more step."""
-        self.seconds = frame.heard
+        self.seconds = frame.received
         self.tokens += frame.codes.shape[-1]
         self.lost += frame.lost
         self.encode_seconds += frame.encode_seconds
@@ -112,7 +112,7 @@ def run(
     decoder = StreamDecoder(
         codec, voice, sample_rate=output_rate, mode=mode, concealment=channel.concealment
     )
-    session = _Session(Listener(encoder, voice=voice is None), decoder, channel)
+    session = _Session(VoicedEncoder(encoder, voice=voice is None), decoder, channel)
     summary = Summary(_seconds(codec, mode), bits_per_token=codec.bits_per_frame)
     for chunk in _with_end(chunks):
         frame = session.step(chunk)
@@ -125,15 +125,15 @@ def run(
 class _Session:
     """Encoder, channel and decoder of one live stream."""
 
-    def __init__(self, listener: Listener, decoder: StreamDecoder, channel: Channel) -> None:
-        self._listener, self._decoder = listener, decoder
+    def __init__(self, encoder: VoicedEncoder, decoder: StreamDecoder, channel: Channel) -> None:
+        self._encoder, self._decoder = encoder, decoder
         self._transmission = channel.open()
 
     def step(self, chunk: NDArray[np.float32] | None) -> Frame:
         """A chunk of sound [N], or ``None`` at the end."""
         start = time.perf_counter()
         samples = np.zeros(0, np.float32) if chunk is None else chunk
-        voice, found = self._listener.hear(samples, ended=chunk is None)
+        voice, found = self._encoder.push(samples, ended=chunk is None)
         codes = torch.from_numpy(found)
         middle = time.perf_counter()
         if voice is not None:
@@ -143,7 +143,7 @@ class _Session:
         if chunk is None:
             audio.append(self._decoder.flush())
         return Frame(
-            heard=self._listener.seconds,
+            received=self._encoder.seconds,
             codes=codes[0] if len(codes) == 1 else codes,
             lost=int((received[0] == LOST).sum()),
             audio=np.concatenate([np.zeros(0, np.float32), *(a[0, 0].numpy() for a in audio)]),

@@ -29,7 +29,7 @@ class StepBackbone(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        """``mel`` and ``past``: what the convolutions still hear, time before channels."""
+        """``mel`` and ``past``: inputs that the convolutions still need, time before channels."""
         mel = (batch_size, self.memory, self.in_channels)
         return {
             "mel": torch.zeros(mel, device=device, dtype=dtype),

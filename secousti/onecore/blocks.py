@@ -48,7 +48,7 @@ class StepBlocks(nn.Module):
     def past(
         self, batch_size: int, device: torch.device | None, dtype: torch.dtype | None
     ) -> Tensor:
-        """What nothing was heard before: zeros [B, blocks, K - 1, C], time before channels."""
+        """That of a stream's start: zeros [B, blocks, K - 1, C], time before channels."""
         shape = (batch_size, self.count, self.memory, self.channels)
         return torch.zeros(shape, device=device, dtype=dtype)
 
@@ -59,9 +59,9 @@ class StepBlocks(nn.Module):
             return self.native(x, past), past
         kept = []
         for block, before in zip(self.blocks, past.unbind(), strict=True):
-            heard = torch.cat([before, x])
-            kept.append(heard[len(x) :])
-            x = block(heard)
+            inputs = torch.cat([before, x])
+            kept.append(inputs[len(x) :])
+            x = block(inputs)
         return x, torch.stack(kept)
 
 
@@ -79,13 +79,13 @@ class StepBlock(nn.Module):
         self.response = None if block.response is None else block.response.detach()
         self.beta = None if block.beta is None else block.beta.detach()
 
-    def forward(self, heard: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """[memory + T, C] -> [T, C]."""
-        y = (heard.unfold(0, self.memory + 1, 1) * self.kernel).sum(-1) + self.bias  # [T, C]
+        y = (inputs.unfold(0, self.memory + 1, 1) * self.kernel).sum(-1) + self.bias  # [T, C]
         y = F.gelu(self.widen(self.norm(y)))
         if self.response is not None and self.beta is not None:
             size = y.abs()
             ratio = size / (size.mean(-1, keepdim=True) + 1e-6)
             y = self.response * (y * ratio) + self.beta + y
-        y, x = self.narrow(y), heard[self.memory :]
+        y, x = self.narrow(y), inputs[self.memory :]
         return x + y if self.gamma is None else torch.addcmul(x, y, self.gamma)

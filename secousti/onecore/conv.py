@@ -35,10 +35,10 @@ class StepConv(StreamingModule):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         assert state is not None
-        heard = torch.cat([tensor(state, "past"), x], dim=-1)
-        past = heard[..., heard.shape[-1] - self.padding :]
-        heard = F.pad(heard, (0, -x.shape[-1] % self.stride))
-        windows = heard[0].unfold(1, self.kernel_size, self.stride)  # [C, T, K]
+        inputs = torch.cat([tensor(state, "past"), x], dim=-1)
+        past = inputs[..., inputs.shape[-1] - self.padding :]
+        inputs = F.pad(inputs, (0, -x.shape[-1] % self.stride))
+        windows = inputs[0].unfold(1, self.kernel_size, self.stride)  # [C, T, K]
         return self.linear(windows.transpose(0, 1).flatten(1)).T[None], {"past": past}
 
 
@@ -63,10 +63,10 @@ class StepConvTranspose(StreamingModule):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         assert state is not None
-        heard = torch.cat([tensor(state, "past"), x], dim=-1)
-        windows = heard[0].unfold(1, self.memory + 1, 1).transpose(0, 1).flatten(1)
+        inputs = torch.cat([tensor(state, "past"), x], dim=-1)
+        windows = inputs[0].unfold(1, self.memory + 1, 1).transpose(0, 1).flatten(1)
         y = self.linear(windows).view(-1, self.out_channels)  # [T * stride, C_out]
-        return y.T[None], {"past": heard[..., x.shape[-1] :]}
+        return y.T[None], {"past": inputs[..., x.shape[-1] :]}
 
 
 def packed_conv(module: nn.Module, dtype: torch.dtype) -> nn.Module | None:

@@ -125,7 +125,7 @@ class P2PSynCodec(Codec):
         self.check_sent(mode)
         if not self.streams(mode):
             raise SecoustiError(
-                f"the pseudo VQs of {self.model_id!r} hear later tokens, so they decode no "
+                f"the pseudo VQs of {self.model_id!r} need later tokens, so they decode no "
                 "stream: use mode 'plain', or the whole recording"
             )
 

@@ -28,7 +28,7 @@ class StepStack(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        """``past``: what the blocks' convolutions still hear, time before channels."""
+        """``past``: inputs that the blocks' convolutions still need, time before channels."""
         state: State = {"past": self.blocks.past(batch_size, device, dtype)}
         if self.embed is not None:
             state["embed"] = self.embed.init_state(batch_size, device, dtype)

@@ -64,7 +64,7 @@ class ParalinguisticEncoder(nn.Module):
         return self.mu(hidden)
 
     def window(self, num_frames: int) -> slice:
-        """Which mel frames of a recording of ``num_frames`` the encoder hears."""
+        """Which mel frames of a recording of ``num_frames`` the encoder is given."""
         start = num_frames // 2 - self.config.window_frames // 2
         end = num_frames // 2 + self.config.window_frames // 2
         if self.config.window_rule == "release" and start < 0:

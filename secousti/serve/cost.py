@@ -71,7 +71,7 @@ def _encode_seconds(codec: Codec, rows: int) -> float:
     encoders = [StreamEncoder(codec) for _ in range(rows)]
     sound = torch.zeros(codec.frame_size * (_TRIES + 2))
     for encoder in encoders:
-        encoder.hear(sound)
+        encoder.receive(sound)
     return _fastest(lambda: encode_together(encoders, 1))
 
 

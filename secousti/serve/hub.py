@@ -146,7 +146,7 @@ class Hub:
         }
 
     def voice(self, model: str | None, data: bytes) -> tuple[NDArray[np.int8], float]:
-        """The voice int8 [V] of the bytes of a recording, and the seconds of it that were heard.
+        """The voice int8 [V] of the bytes of a recording, and the seconds of it that were read.
 
         Raises:
             Refused: no recording, or too many at once.

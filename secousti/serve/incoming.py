@@ -1,4 +1,4 @@
-"""What comes into a session as sound: samples that wait, and the voice that is heard in them."""
+"""What comes into a session as sound: samples that wait for the encoder, and their mel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from secousti.audio.resample import resampler
 from secousti.base import Codec
-from secousti.serve.items import Heard
+from secousti.serve.items import AudioArrived
 from secousti.serve.sound import MelTap, Waiting, samples_for
 from secousti.sessions.encoder import StreamEncoder
 
@@ -39,11 +39,11 @@ class Incoming:
         """Of sound that ever came."""
         return self._waiting.total
 
-    def put(self, item: Heard) -> None:
+    def put(self, item: AudioArrived) -> None:
         """Samples that arrived."""
         self._waiting.put(item.samples, item.arrival)
 
-    def hear_token(self, token: int) -> float | None:
+    def take_token(self, token: int) -> float | None:
         """Give the encoder the samples of token number ``token``.
 
         Returns:
@@ -52,11 +52,11 @@ class Incoming:
         count = samples_for(token, self._codec, self._resampler) - self._waiting.taken
         if self._waiting.total - self._waiting.taken < count:
             return None
-        return self._hear(count)
+        return self._encoder_takes(count)
 
     def finish(self) -> tuple[float, NDArray[np.int64]]:
         """Encode the rest: when its last sample arrived (0 for none), and its tokens [L]."""
-        arrival = self._hear(self._waiting.total - self._waiting.taken)
+        arrival = self._encoder_takes(self._waiting.total - self._waiting.taken)
         codes: Tensor = self.encoder.flush()[0, 0]
         if self._mel is not None:
             self._out.add(self._mel.finish())
@@ -66,11 +66,11 @@ class Incoming:
         """Samples of all sound that came, at the codec's rate."""
         return self._resampler.output_length(self._waiting.total)
 
-    def _hear(self, count: int) -> float:
+    def _encoder_takes(self, count: int) -> float:
         samples, arrival = self._waiting.take(count)
         sound = torch.from_numpy(samples)
         if len(sound):
-            self.encoder.hear(sound)
+            self.encoder.receive(sound)
         if self._mel is not None:
             self._out.add(self._mel.push(sound))
         self._out.meter.seconds = self._waiting.taken / self._rate

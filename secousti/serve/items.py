@@ -12,7 +12,7 @@ from secousti.sessions.concealment import LOST
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudioArrived:
     """``AUDIO`` that arrived: samples [N] at the session's input rate."""
 
     samples: Sound
@@ -20,7 +20,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Received:
+class TokensArrived:
     """``TOKENS`` that arrived: int64 [L] with ``LOST`` in it."""
 
     codes: NDArray[np.int64]
@@ -28,7 +28,7 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class VoiceArrived:
     """``VOICE`` that arrived: int8 [64]."""
 
     codes: NDArray[np.int8]

@@ -17,7 +17,7 @@ from torch import Tensor
 from secousti.base import Codec
 from secousti.serve.errors import Refused
 from secousti.serve.incoming import Incoming
-from secousti.serve.items import Heard, Received, Spoken, Token
+from secousti.serve.items import AudioArrived, Token, TokensArrived, VoiceArrived
 from secousti.serve.mailbox import Inbox, Outbox
 from secousti.serve.messages import Change, Pcm, Start
 from secousti.serve.meter import Timing
@@ -83,31 +83,31 @@ class Session:
         return None if self._in is None else self._in.encoder
 
     def _own_voice(self) -> VoiceClock | None:
-        """Sends the voice of who is heard, if anybody is."""
+        """Sends the speaker's own voice, if sound comes in."""
         return None if self.encoder is None else VoiceClock(self.encoder, self.start.voice_refresh)
 
     # ---------------------------------------------------------------- what came in
     def prepare(self) -> None:
         """Take from the inbox what the next step needs, and no more."""
         while not self._ended and self._tokens.ready < self._most:
-            if self._hear_token():
+            if self._take_token():
                 continue
             item = self._held if self._held is not None else self.inbox.take()
             self._held = None
             if item is None:
                 return
-            if not isinstance(item, (Heard, Received)) and self._tokens.ready:
+            if not isinstance(item, (AudioArrived, TokensArrived)) and self._tokens.ready:
                 self._held = item
                 return
             self._accept(item)
 
     def _accept(self, item: Any) -> None:
-        if isinstance(item, Heard):
+        if isinstance(item, AudioArrived):
             assert self._in is not None
             self._in.put(item)
-        elif isinstance(item, Received):
+        elif isinstance(item, TokensArrived):
             self._receive(item)
-        elif isinstance(item, Spoken):
+        elif isinstance(item, VoiceArrived):
             self._next_voice, self._clock = item.codes, None
         elif isinstance(item, Change):
             self._change(item)
@@ -124,17 +124,17 @@ class Session:
         if change.own_voice:
             self._next_voice, self._clock = None, self._own_voice()
 
-    def _hear_token(self) -> bool:
+    def _take_token(self) -> bool:
         """Give the encoder the samples of one more token, if they are there."""
         if self._in is None:
             return False
-        arrival = self._in.hear_token(self._tokens.number)
+        arrival = self._in.take_token(self._tokens.number)
         if arrival is None:
             return False
-        self._tokens.heard(Token(arrival, self._voice_now()))
+        self._tokens.complete(Token(arrival, self._voice_now()))
         return True
 
-    def _receive(self, item: Received) -> None:
+    def _receive(self, item: TokensArrived) -> None:
         queue = time.perf_counter() - item.arrival
         self._out.meter.seconds += len(item.codes) / self.codec.frame_rate
         fresh = [Token(item.arrival, None, code, queue) for code in item.codes.tolist()]
@@ -142,7 +142,7 @@ class Session:
         self._tokens.pass_on(fresh, item.codes, item.codes == LOST)
 
     def _voice_now(self) -> NDArray[np.int8] | None:
-        """The voice that begins with the token just heard, if one does."""
+        """The voice that begins with the token just completed, if one does."""
         if self._clock is not None:
             known = self._clock.voice(self._out.meter.seconds)
             if known is not None:

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from secousti.serve.errors import CODES, Refused
 from secousti.serve.hub import Hub
-from secousti.serve.items import Ended, Heard, Received, Spoken
+from secousti.serve.items import AudioArrived, Ended, TokensArrived, VoiceArrived
 from secousti.serve.mailbox import Message
 from secousti.serve.messages import parse_change, parse_json, parse_ping, parse_start
 from secousti.serve.packets import (
@@ -184,7 +184,7 @@ class Connection:
             await self._tokens(session, packet)
         elif packet.kind == VOICE and session.start.decodes:
             size = session.codec.voice_size
-            await session.inbox.put(Spoken(voice_codes(packet.body, size)), 0.0)
+            await session.inbox.put(VoiceArrived(voice_codes(packet.body, size)), 0.0)
         else:
             kind = session.start.kind
             raise Refused("out_of_order", f"a session of kind {kind} takes no such packet")
@@ -201,7 +201,7 @@ class Connection:
         self._position += len(samples)
         seconds = len(samples) / pcm.rate
         self._count(seconds)
-        await session.inbox.put(Heard(samples, time.perf_counter()), seconds)
+        await session.inbox.put(AudioArrived(samples, time.perf_counter()), seconds)
 
     async def _tokens(self, session: Session, packet: Packet) -> None:
         codes, lost = packet_tokens(packet, session.codec.codebook_size)
@@ -216,7 +216,7 @@ class Connection:
         self._position += len(codes)
         seconds = len(codes) / session.codec.frame_rate
         self._count(seconds)
-        await session.inbox.put(Received(codes, time.perf_counter()), seconds)
+        await session.inbox.put(TokensArrived(codes, time.perf_counter()), seconds)
 
     def _count(self, seconds: float) -> None:
         self._seconds += seconds

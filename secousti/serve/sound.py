@@ -1,4 +1,4 @@
-"""A session's sound: what waits to be heard, and its mel columns."""
+"""A session's sound: what waits to be encoded, and its mel columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Sound = NDArray[np.float32]
 
 
 class Waiting:
-    """Samples that have arrived and are not heard yet, with the times of their arrival."""
+    """Samples that have arrived and are not encoded yet, with the times of their arrival."""
 
     def __init__(self) -> None:
         self._chunks: deque[tuple[Sound, float]] = deque()

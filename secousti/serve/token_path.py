@@ -31,36 +31,36 @@ class TokenPath:
         self._seed, self._decoder, self._out = start.seed, decoder, out
         self._channel = Channel(start.loss, start.burst, start.seed, start.concealment)
         self._transmission = self._channel.open()
-        self._heard: deque[Token] = deque()  # not yet encoded
+        self._unencoded: deque[Token] = deque()  # their samples are there
         self._sent: deque[Token] = deque()  # on their way to the decoder
 
     @property
     def number(self) -> int:
-        """Of the next token that is heard."""
-        return self._out.meter.tokens + len(self._heard)
+        """Of the next token whose samples are awaited."""
+        return self._out.meter.tokens + len(self._unencoded)
 
     @property
     def ready(self) -> int:
         """Tokens that wait for a step."""
-        return max(len(self._heard), len(self._sent))
+        return max(len(self._unencoded), len(self._sent))
 
     @property
     def to_encode(self) -> int:
         """Tokens that can be encoded in one step: those before the next voice."""
-        return _until_voice(self._heard)
+        return _until_voice(self._unencoded)
 
     @property
     def to_decode(self) -> int:
         """Tokens that can be decoded in one step: those before the next voice."""
         return _until_voice(self._sent)
 
-    def heard(self, token: Token) -> None:
+    def complete(self, token: Token) -> None:
         """The encoder has what it takes for one more token."""
-        self._heard.append(token)
+        self._unencoded.append(token)
 
     def encoded(self, codes: NDArray[np.int64], begun: float, seconds: float) -> Token:
-        """The codes [L] of a step over tokens that were heard; the last of them."""
-        fresh = [self._heard.popleft() for _ in range(len(codes))]
+        """The codes [L] of a step over tokens that were complete; the last of them."""
+        fresh = [self._unencoded.popleft() for _ in range(len(codes))]
         self.through_channel(fresh, codes, begun, seconds)
         return fresh[-1]
 

@@ -1,4 +1,4 @@
-"""What the decoder hears in place of tokens that never arrived."""
+"""What the decoder is given in place of tokens that never arrived."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class StreamEncoder:
         with undisturbed(self.codec.device):
             for row, chunk in enumerate(chunks):
                 if chunk is not None and len(chunk):
-                    self.hear(chunk, row)
+                    self.receive(chunk, row)
             return [_row(parts) for parts in self._tokens()]
 
     def flush_rows(self, rows: Iterable[int] | None = None) -> list[Tensor]:
@@ -89,26 +89,26 @@ class StreamEncoder:
                 self._rows[i].reset()
 
     @property
-    def hears_voice(self) -> bool:
-        """Whether every stream has heard enough to tell who speaks."""
+    def knows_voice(self) -> bool:
+        """Whether every stream has received enough to tell who speaks."""
         return all(row.recent.shape[-1] > 0 for row in self._rows)
 
     def voice(self) -> Tensor:
         """Who has spoken in the last seconds, float32 [B, V].
 
-        Heard in the most recent window, where ``encode`` hears the middle of the whole recording.
+        Of the most recent window, where ``encode`` takes the middle of the whole recording.
 
         Raises:
-            SecoustiError: a codec that keeps no voice, or a stream that has heard too little.
+            SecoustiError: a codec that keeps no voice, or a stream that has received too little.
         """
         self.codec.check_voice()
-        if not self.hears_voice:
-            raise SecoustiError("nothing has been heard yet: push at least one mel frame of audio")
+        if not self.knows_voice:
+            raise SecoustiError("no audio has come in yet: push at least one mel frame of it")
         with undisturbed(self.codec.device):
             return torch.cat([self.codec.voice_step(row.recent) for row in self._rows])
 
     # ---------------------------------------------------------------- the steps, for ``together``
-    def hear(self, samples: np.ndarray | Tensor, row: int = 0) -> None:
+    def receive(self, samples: np.ndarray | Tensor, row: int = 0) -> None:
         """Give a stream samples [N], without computing tokens yet.
 
         Raises:
@@ -122,7 +122,7 @@ class StreamEncoder:
         self._rows[row].push(as_samples(samples, what="a chunk"))
 
     def ready(self, row: int = 0) -> int:
-        """Tokens for which a stream has heard all it needs."""
+        """Tokens of a stream whose inputs are all there."""
         return self._rows[row].ready
 
     def take(self, tokens: int) -> Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from secousti.sessions.encoder import StreamEncoder
 from secousti.voice import quantize
 
-# As soon as something was heard, and again when much more has been: seconds.
+# As soon as anything is there, and again when there is much more: seconds received.
 _TIMES = (0.0, 0.25, 1.0, 3.5)
 
 
@@ -27,12 +27,12 @@ class VoiceClock:
         self._next = 0.0
 
     def due(self, seconds: float) -> bool:
-        """Whether it is to be sent now that ``seconds`` have been heard."""
+        """Whether it is to be sent now that ``seconds`` have been received."""
         return self._encoder is not None and seconds >= self._next
 
     def voice(self, seconds: float) -> NDArray[np.int8] | None:
-        """What is heard of the voice in its 8-bit form, int8 [V], if it is due and known."""
-        if self._encoder is None or not self.due(seconds) or not self._encoder.hears_voice:
+        """The voice in its 8-bit form, int8 [V], if it is due and known."""
+        if self._encoder is None or not self.due(seconds) or not self._encoder.knows_voice:
             return None
         return quantize(self._encoder.voice()[0]).cpu().numpy()
 
@@ -43,8 +43,8 @@ class VoiceClock:
         self._next = later[0] if later else refresh
 
 
-class Listener:
-    """One live recording: chunks of samples in, tokens out, and the voice when it is due.
+class VoicedEncoder:
+    """The encoder of one live recording, and its voice clock.
 
     Args:
         refresh: send the voice again every so many seconds; by default only as it gets known.
@@ -56,14 +56,14 @@ class Listener:
     ) -> None:
         self.encoder = encoder
         self._clock = VoiceClock(encoder, refresh) if voice else None
-        self.heard = 0  # samples
+        self.received = 0  # samples
 
     @property
     def seconds(self) -> float:
-        """Of sound heard so far."""
-        return self.heard / self.encoder.sample_rate
+        """Of sound received so far."""
+        return self.received / self.encoder.sample_rate
 
-    def hear(
+    def push(
         self, samples: NDArray[np.float32], ended: bool = False
     ) -> tuple[NDArray[np.int8] | None, NDArray[np.int64]]:
         """Samples [N] -> the voice int8 [V] that begins with these tokens (if due), and the tokens
@@ -72,7 +72,7 @@ class Listener:
         Raises:
             SecoustiError: NaN among the samples.
         """
-        self.heard += len(samples)
+        self.received += len(samples)
         runs = [self.encoder.push(samples)[0]]
         voice = None if self._clock is None else self._clock.voice(self.seconds)
         if ended:

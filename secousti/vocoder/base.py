@@ -1,6 +1,6 @@
 """What every vocoder promises: log-mel frames in, audio out, whole or as a stream.
 
-A vocoder that hears ``lookahead`` frames beyond the one being spoken emits the audio of frame t
+A vocoder that reads ``lookahead`` frames beyond the one being spoken emits the audio of frame t
 when frame ``t + lookahead`` arrives. As a stream its output is therefore delayed by ``lookahead``
 frames: the first ``lookahead * hop_length`` samples are to be dropped, and ``flush`` pushes the
 padding frames that bring out the last ones. The offline call does both, so the two agree.

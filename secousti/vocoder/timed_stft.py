@@ -107,9 +107,9 @@ class TimedIstft(nn.Module):
         """The audio of ``spectra``, which run at the times of ``x``."""
         window = self.window.to(x.values.dtype)
         frames = torch.fft.irfft(spectra.mT, n=self.n_fft) * window  # [B, M, n_fft]
-        heard = (x.times() >= 0).to(frames.dtype)[..., None]
-        audio = self._overlap(frames * heard)
-        weight = self._overlap((window.square() * heard).expand_as(frames))
+        valid = (x.times() >= 0).to(frames.dtype)[..., None]
+        audio = self._overlap(frames * valid)
+        weight = self._overlap((window.square() * valid).expand_as(frames))
         done = self.hop * x.values.shape[-1]
         if state is None or x.start is None:
             end = self.lag + done - self.hop

@@ -120,7 +120,7 @@ def test_pipes_of_a_codec_whose_plain_path_is_causal(
     )
     refused = secousti("decode", "-", "-o", "-", stdin=sent.out)
     assert refused.code == 1
-    assert f"the pseudo VQs of '{HALF}' hear later tokens" in refused.err
+    assert f"the pseudo VQs of '{HALF}' need later tokens" in refused.err
     assert "mode 'plain'" in refused.err
     assert refused.out == b""
     assert secousti("roundtrip", "-", "-o", "-", "-m", HALF, stdin=speech.read_bytes()).code == 1

@@ -128,7 +128,7 @@ def test_paralinguistic_of_a_stream_is_the_recent_window() -> None:
     codec = toy_codec()
     wav = audio_for(codec)
     encoder = StreamEncoder(codec)
-    with pytest.raises(SecoustiError, match="nothing has been heard"):
+    with pytest.raises(SecoustiError, match="no audio has come in"):
         encoder.voice()
     encoder.push(wav)
     count = codec.config.paralinguistic.window_frames

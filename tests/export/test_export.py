@@ -237,6 +237,6 @@ def test_what_cannot_be_exported_is_said(codec: SecoustiCodec, tmp_path: Path) -
     seanet = replace(config.seanet, causal=False)
     with pytest.raises(SecoustiError, match="not causal"):
         export(SecoustiCodec(replace(config, seanet=seanet)), tmp_path)
-    with pytest.raises(SecoustiError, match="hears pitch"):
+    with pytest.raises(SecoustiError, match="input has pitch"):
         export(SecoustiCodec(replace(config, pitch=PitchConfig())), tmp_path)
     assert not list(tmp_path.iterdir())

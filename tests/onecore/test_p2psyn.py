@@ -70,7 +70,7 @@ def test_the_c_code_says_what_pytorch_says(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_only_what_streams_is_decoded() -> None:
-    """Pseudo VQs that hear later tokens leave the plain mode."""
+    """Pseudo VQs that need later tokens leave the plain mode."""
     fast = half_causal_codec().for_streaming("int8")
     encoded = fast.encode(speech(), 16000)
     assert fast.streams("plain")

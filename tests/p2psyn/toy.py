@@ -53,7 +53,7 @@ def toy_codec(causal: bool = False, lookahead: int = 0, seed: int = 0) -> P2PSyn
 
 
 def half_causal_codec() -> P2PSynCodec:
-    """A causal backbone whose pseudo VQs hear later tokens: only the plain path streams."""
+    """A causal backbone whose pseudo VQs need later tokens: only the plain path streams."""
     return as_trained(replace(tiny_causal_config(), pseudo=tiny_config().pseudo))
 
 

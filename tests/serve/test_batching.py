@@ -93,7 +93,7 @@ def test_streams_of_different_ages_step_together() -> None:
     encoders = [StreamEncoder(codec) for _ in sounds]
     decoders = [StreamDecoder(codec, e.paralinguistic) for e in encoded]
     for encoder, sound in zip(encoders, sounds, strict=True):
-        encoder.hear(sound[0])
+        encoder.receive(sound[0])
         assert encoder.ready() == 43
     rows: list[list[int]] = [[], [], []]
     audio: list[list[torch.Tensor]] = [[], [], []]

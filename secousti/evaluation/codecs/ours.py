@@ -40,7 +40,7 @@ class Secousti(Codec):
 
     @cached_property
     def _hash(self) -> str:
-        """Of everything that is heard: a P2PSynCodec's own hash names its tokens only."""
+        """Of everything that makes the sound: a P2PSynCodec's own hash names its tokens only."""
         from secousti.hub.weights import hash_of
 
         return hash_of(self._codec)

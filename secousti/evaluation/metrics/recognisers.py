@@ -106,7 +106,7 @@ class Moonshine(Recogniser):
     @cached_property
     def _transcriber(self) -> Any:
         module = require("moonshine_voice", "eval")
-        # At threshold 0 all of a recording is heard at once; the detector of speech carries a
+        # At threshold 0 all of a recording is transcribed at once; the detector of speech carries a
         # state that would let one recording change the text of the next.
         options = {"vad_threshold": "0.0"}
         return module.Transcriber(str(self.path()), module.ModelArch.TINY, options=options)

@@ -47,8 +47,8 @@ def loss_scores(
     for rate in rates:
         repaired, lost = lose(encoded, rate, torch.Generator().manual_seed(0))
         for mode in ("all", "plain"):
-            heard = mel(codec.decode(repaired, mode=mode)[0].cpu())
-            scores[rate, mode] = Score(float((heard - clean).abs().mean()), heard.shape[-1])
+            decoded = mel(codec.decode(repaired, mode=mode)[0].cpu())
+            scores[rate, mode] = Score(float((decoded - clean).abs().mean()), decoded.shape[-1])
         if lost.any():
             changed = codec.pseudo.predict(repaired.codes, vectors)[:, 1:] != whole
             scores[rate, "spread"] = Score(float(changed.sum() / lost.sum()), float(lost.sum()))

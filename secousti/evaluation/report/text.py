@@ -23,7 +23,7 @@ QUOTED_NOTE = (
 
 
 def data_line(summary: Summary) -> str:
-    """How much was heard."""
+    """How much was scored."""
     return (
         f"{summary.utterances} utterances of {summary.speakers} speakers, "
         f"{summary.seconds / 60:.1f} minutes; means with 95 % bootstrap intervals."
