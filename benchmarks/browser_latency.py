@@ -1,6 +1,6 @@
 """From a mouth to an ear through ``secousti demo`` in a real browser, split into its parts.
 
-Chromium's microphone hears a recording; the page measures every packet of sound by the clock of
+Chromium's microphone plays a recording; the page measures every packet of sound by the clock of
 the AudioContext that records and plays (see ``secousti/serve/page/data/latency.js``). Read once a
 second; the table has the median of the readings and their range.
 

@@ -1,4 +1,4 @@
-"""Algorithmic latency of whole paths, to the sample, by touching what must and must not be heard.
+"""Algorithmic latency of whole paths, to the sample, by touching what must and must not matter.
 
 All input from some sample on is made very loud; the last such sample that moves what the quantizer
 sees of a token is where that token ends. Then that token is exchanged for another; the first output
@@ -53,20 +53,20 @@ MODELS: dict[str, Callable[[], SecoustiCodec]] = {
 
 
 @torch.no_grad()
-def last_heard(codec: SecoustiCodec) -> int:
+def last_needed(codec: SecoustiCodec) -> int:
     """The last input sample that token ``TOKEN`` depends on, by bisection."""
     wav = 1e-3 * torch.randn(1, 2 * TOKEN * codec.frame_size)
     before = _seen(codec, wav)
-    heard, unheard = 0, wav.shape[1]  # touching all from here on is noticed, is not
-    while unheard - heard > 1:
-        middle = (heard + unheard) // 2
+    needed, unneeded = 0, wav.shape[1]  # touching all from here on is noticed, is not
+    while unneeded - needed > 1:
+        middle = (needed + unneeded) // 2
         touched = wav.clone()
         touched[0, middle:] += LOUD
         if torch.equal(_seen(codec, touched), before):
-            unheard = middle
+            unneeded = middle
         else:
-            heard = middle
-    return heard
+            needed = middle
+    return needed
 
 
 def _seen(codec: SecoustiCodec, wav: Tensor) -> Tensor:
@@ -82,8 +82,8 @@ def first_spoken(codec: SecoustiCodec) -> int:
     codes = torch.randint(0, codec.codebook_size, encoded.codes.shape)
     exchanged = codes.clone()
     exchanged[..., TOKEN] = (codes[..., TOKEN] + codec.codebook_size // 2) % codec.codebook_size
-    heard = [codec.decode(replace(encoded, codes=c))[0, 0] for c in (codes, exchanged)]
-    return int((heard[0] != heard[1]).nonzero()[0])
+    sounds = [codec.decode(replace(encoded, codes=c))[0, 0] for c in (codes, exchanged)]
+    return int((sounds[0] != sounds[1]).nonzero()[0])
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def main() -> None:
     rows = []
     for name, build in MODELS.items():
         codec = build()
-        found = last_heard(codec) - first_spoken(codec) + 1
+        found = last_needed(codec) - first_spoken(codec) + 1
         rows.append(
             [
                 name,

@@ -86,7 +86,7 @@ def streams(sounds: Iterator[Tensor], samples: float) -> Iterator[Tensor]:
 
 
 def live(codec: Codec, wav: Tensor, chunk: int) -> Tensor:
-    """Codes [K, L] of a stream that is heard chunk by chunk."""
+    """Codes [K, L] of a stream pushed chunk by chunk."""
     stream = StreamEncoder(codec)
     pieces = [stream.push(part) for part in wav.split(chunk)]
     return torch.cat([*pieces, stream.flush()], dim=-1)[0]
@@ -113,9 +113,9 @@ def main() -> None:
             seconds += len(wav) / rate
             whole = codec.encode(wav, rate).codes[0]
             for chunk in args.chunks:
-                heard = live(codec, wav, chunk)
+                streamed = live(codec, wav, chunk)
                 ids += whole.numel()
-                different += int((heard != whole).sum())
+                different += int((streamed != whole).sum())
             near = ", ".join(
                 f"{count} of {nearness.digits} digits within {limit:g}"
                 for count, limit in zip(nearness.near, NEAR, strict=True)

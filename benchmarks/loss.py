@@ -2,7 +2,7 @@
 
 Validation recordings go through the codec; tokens are lost at random or in bursts, the same ones
 for every strategy. Scores are against the recording, and the log-mel error also against what is
-heard without losses; intervals are over speakers.
+decoded without losses; intervals are over speakers.
 
     python -m benchmarks.loss ../shared/speech/valid.jsonl [--recordings 24] \\
         [--figure docs/images/loss.png] [--markdown docs/tables/loss.md]
@@ -47,7 +47,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording [N], its tokens, and the log-mel heard without losses."""
+    """A recording [N], its tokens, and the log-mel decoded without losses."""
 
     speaker: str
     wav: Tensor

@@ -23,7 +23,7 @@ from secousti import SecoustiCodec
 from secousti.acoustic.transformer import LayerScale
 from train.engine.sound import perceptual
 
-Found = list[tuple[Tensor, Tensor]]  # wav [N] and the log-mel heard from its own tokens
+Found = list[tuple[Tensor, Tensor]]  # wav [N] and the log-mel decoded from its own tokens
 
 
 @torch.no_grad()

@@ -49,7 +49,7 @@ def read(path, rate):
 
 
 def voice_of(path, folder, about):
-    """Who speaks in a recording [1, 64], heard in the middle of it."""
+    """Who speaks in a recording [1, 64], by a window in the middle of it."""
     if path.suffix == ".npy":
         return np.load(path).reshape(1, -1).astype("f4")
     wav, hop, overlap = read(path, about["sample_rate"]), about["hop_length"], about["overlap"]
@@ -63,9 +63,9 @@ def voice_of(path, folder, about):
     window = about["voice_frames"]
     first = max(frames // 2 - window // 2, 0)
     count = min(frames // 2 + window // 2, frames) - first
-    heard = padded[first * hop : (first + count) * hop + overlap]
-    heard = np.pad(heard, (0, window * hop + overlap - len(heard)))[None].astype("f4")
-    numbers = Step(folder / "voice.onnx")(audio=heard, frames=np.array([count]))
+    part = padded[first * hop : (first + count) * hop + overlap]
+    part = np.pad(part, (0, window * hop + overlap - len(part)))[None].astype("f4")
+    numbers = Step(folder / "voice.onnx")(audio=part, frames=np.array([count]))
     return np.round(numbers * 127) / np.float32(127)  # as it travels, in 8 bits
 
 

@@ -75,8 +75,8 @@ def _ours(phonemizer: Phonemizer, language: str, tones: bool = True) -> Judge:
 
 
 def _right_without_tones(case: Case, result: Phonemes) -> bool:
-    heard = _toneless(" ".join(spoken_syllables(result)))
-    return any(heard == _toneless(said) for said in case.spoken())
+    spoken = _toneless(" ".join(spoken_syllables(result)))
+    return any(spoken == _toneless(said) for said in case.spoken())
 
 
 def _toneless(text: str) -> str:

@@ -17,9 +17,9 @@ _REDUCED = "(?:AH|IH|EH|UH|IY|ER|AA|AE|OW)?"
 
 def english_is_right(case: Case, read: Reader) -> bool:
     """Whether an English reader says one of the readings, with the sounds that must occur."""
-    heard = _bare(read(case.text))
-    said = any(heard == _bare(read(reading)) for reading in case.readings)
-    return said and bool(re.search(_pattern(case.sounds), " ".join(heard)))
+    spoken = _bare(read(case.text))
+    said = any(spoken == _bare(read(reading)) for reading in case.readings)
+    return said and bool(re.search(_pattern(case.sounds), " ".join(spoken)))
 
 
 def _bare(phones: list[str]) -> list[str]:
@@ -41,14 +41,14 @@ def _pattern(sounds: str) -> str:
 
 def pinyin_is_right(case: Case, syllables: list[str], tones: bool) -> bool:
     """Whether pinyin is one of the readings; English words may stand as they were written."""
-    heard = [s.lower() if tones else re.sub(r"\d$", "", s.lower()) for s in syllables]
-    return any(_same(heard, reading.split(), tones) for reading in case.readings)
+    spoken = [s.lower() if tones else re.sub(r"\d$", "", s.lower()) for s in syllables]
+    return any(_same(spoken, reading.split(), tones) for reading in case.readings)
 
 
-def _same(heard: list[str], reading: list[str], tones: bool) -> bool:
-    if len(heard) != len(reading):
+def _same(spoken: list[str], reading: list[str], tones: bool) -> bool:
+    if len(spoken) != len(reading):
         return False
-    for syllable, choices in zip(heard, reading, strict=True):
+    for syllable, choices in zip(spoken, reading, strict=True):
         wanted = [choice.strip("[]").lower().replace("v", "ü") for choice in choices.split("/")]
         wanted = wanted if tones else [re.sub(r"\d$", "", choice) for choice in wanted]
         if syllable.replace("v", "ü") not in wanted:
@@ -58,14 +58,14 @@ def _same(heard: list[str], reading: list[str], tones: bool) -> bool:
 
 def espeak_is_right(case: Case, read: Reader) -> bool:
     """Whether espeak-ng reads a Mandarin line as its syllables one by one, without tones."""
-    heard = _toneless(read(case.text))
-    return any(_spoken_as(heard, reading.split(), read) for reading in case.readings)
+    spoken = _toneless(read(case.text))
+    return any(_spoken_as(spoken, reading.split(), read) for reading in case.readings)
 
 
-def _spoken_as(heard: list[str], reading: list[str], read: Reader) -> bool:
-    return len(heard) == len(reading) and all(
+def _spoken_as(spoken: list[str], reading: list[str], read: Reader) -> bool:
+    return len(spoken) == len(reading) and all(
         any([syllable] == _toneless(read(choice.strip("[]"))) for choice in choices.split("/"))
-        for syllable, choices in zip(heard, reading, strict=True)
+        for syllable, choices in zip(spoken, reading, strict=True)
     )
 
 

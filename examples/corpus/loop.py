@@ -35,8 +35,8 @@ class NextToken(nn.Module):
 def loss_of(model, codes):
     """Mean nats a token of a batch [B, L] padded with ``PAD``."""
     begin = torch.full_like(codes[:, :1], model.head.out_features)
-    heard = torch.cat([begin, codes[:, :-1].clamp(min=0)], dim=1)
-    return F.cross_entropy(model(heard).flatten(0, 1), codes.flatten(), ignore_index=PAD)
+    inputs = torch.cat([begin, codes[:, :-1].clamp(min=0)], dim=1)
+    return F.cross_entropy(model(inputs).flatten(0, 1), codes.flatten(), ignore_index=PAD)
 
 
 def batches(folder, shuffle=False, epoch=0):
@@ -53,8 +53,8 @@ def by_frequency(train, valid, entries):
     for codes in batches(train):
         counts += torch.bincount(codes[codes != PAD], minlength=entries)
     bits = -(counts / counts.sum()).log2()
-    heard = torch.cat([codes[codes != PAD] for codes in batches(valid)])
-    return bits[heard].mean().item()
+    spoken = torch.cat([codes[codes != PAD] for codes in batches(valid)])
+    return bits[spoken].mean().item()
 
 
 @torch.no_grad()

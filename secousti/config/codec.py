@@ -48,8 +48,8 @@ class PitchConfig:
     """Pitch features alongside the mel: the "w/ F0" rows of Table II (``audio/pitch.py``).
 
     The paper says no more of them than that. Here the speech encoder, and nothing else, is given
-    two rows beside the mel: log F0 and voicing, found between ``fmin`` and ``fmax`` Hz by YIN in the
-    samples of the mel's own window, so that they cost no latency.
+    two rows beside the mel: log F0 and voicing, found between ``fmin`` and ``fmax`` Hz by YIN in
+    the samples of the mel's own window, so that they cost no latency.
     """
 
     fmin: float = 60.0

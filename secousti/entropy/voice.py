@@ -2,7 +2,7 @@
 
 A voice is the sum of ``mean`` and so much of every row of ``basis``. Amounts are quantized in equal
 steps over ``reach``; a code of 8, 16 or 24 bytes gives each row its number of bits, most for the
-rows in which voices differ most as the decoder hears them.
+rows in which voices differ most after the decoder's linear map of them.
 """
 
 from __future__ import annotations

@@ -196,8 +196,8 @@ def step_graphs(codec: Codec, real: bool, vocoder: bool = True, mode: str = ALL)
         raise SecoustiError("a codec that is not causal cannot stream, so it cannot be exported")
     if not codec.frontend(codec.sample_rate).exportable:
         raise SecoustiError(
-            "a codec whose input has pitch (config pitch) cannot be exported: its pitch tracker has "
-            "no graph; run it in PyTorch"
+            "a codec whose input has pitch (config pitch) cannot be exported: its pitch tracker "
+            "has no graph; run it in PyTorch"
         )
     kinds: list[type[StepGraph]] = [EncoderStep]
     if codec.speaks_mel:

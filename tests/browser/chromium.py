@@ -1,4 +1,4 @@
-"""Debian's Chromium, headless, with a microphone that hears a recording."""
+"""Debian's Chromium, headless, with a recording for a microphone."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def find() -> str | None:
 
 
 def launch(playwright: Any, speech: Path) -> Any:
-    """A browser that hears ``speech`` (a WAV) again and again."""
+    """A browser whose microphone plays ``speech`` (a WAV) again and again."""
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={speech}"]
     return playwright.chromium.launch(executable_path=find(), args=flags)

@@ -144,11 +144,11 @@ def test_the_microphone(page: Page, toy_model: Path, tmp_path: Path) -> None:
 RESAMPLE = """
 async ([samples, from, to]) => {
   const { Resampler } = await import("./resample.js");
-  const stream = new Resampler(from, to), heard = [];
+  const stream = new Resampler(from, to), resampled = [];
   for (let at = 0; at < samples.length; at += 777) {
-    heard.push(...stream.push(Float32Array.from(samples.slice(at, at + 777))));
+    resampled.push(...stream.push(Float32Array.from(samples.slice(at, at + 777))));
   }
-  return [...heard, ...stream.flush()];
+  return [...resampled, ...stream.flush()];
 }
 """
 
@@ -157,9 +157,9 @@ async ([samples, from, to]) => {
 def test_resampled_as_the_codec_does_it(page: Page, rates: tuple[int, int]) -> None:
     speech = toy_speech(0.4, rates[0])[0]
     want = resampler(*rates)(speech).numpy()
-    heard = page.raw.evaluate(RESAMPLE, [speech.tolist(), *rates])
-    assert len(heard) == len(want)
-    np.testing.assert_allclose(heard, want, atol=1e-6)
+    found = page.raw.evaluate(RESAMPLE, [speech.tolist(), *rates])
+    assert len(found) == len(want)
+    np.testing.assert_allclose(found, want, atol=1e-6)
 
 
 READ = """

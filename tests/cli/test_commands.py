@@ -285,7 +285,7 @@ def test_the_other_codec(secousti: Run, speech: Path, tmp_path: Path) -> None:
 def test_pipes_in_one_process(
     secousti: Run, speech: Path, model: str, codec: SecoustiCodec, suffix: str
 ) -> None:
-    """WAV is heard live; other formats are gathered and encoded whole."""
+    """WAV is coded live; other formats are gathered and encoded whole."""
     source = speech.with_suffix(f".{suffix}")
     samples, rate = soundfile.read(speech)
     soundfile.write(source, samples, rate)

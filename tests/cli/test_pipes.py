@@ -1,4 +1,4 @@
-"""Real processes: pipes that are heard while they are still being written, and exit codes."""
+"""Real processes: pipes that are read while they are still being written, and exit codes."""
 
 from __future__ import annotations
 

@@ -123,26 +123,26 @@ def test_entropy_is_smaller_than_packed_and_never_larger() -> None:
     assert sizes["adaptive"][1] == sizes["packed"][1]
 
 
-def test_a_pipe_is_heard_record_by_record() -> None:
+def test_a_pipe_is_read_record_by_record() -> None:
     """The reader has each flushed run before the writer goes on: nobody waits for a buffer."""
     receive, send = os.pipe()
-    heard, go_on = threading.Event(), []
+    arrived, go_on = threading.Event(), []
 
     def listen() -> None:
         with os.fdopen(receive, "rb") as file:
             for event in Reader(file):
                 go_on.append(event)
-                heard.set()
+                arrived.set()
 
     listener = threading.Thread(target=listen)
     listener.start()
     with os.fdopen(send, "wb") as file:
         writer = Writer(file, make_header(paralinguistic=0))
         for start in (0, 3, 6):
-            heard.clear()
+            arrived.clear()
             writer.write(np.arange(start, start + 3))
             writer.flush()
-            assert heard.wait(20)
+            assert arrived.wait(20)
         writer.finish(9 * FRAME)
     listener.join(20)
     assert [type(event) for event in go_on] == [Tokens, Tokens, Tokens, End]

@@ -38,7 +38,7 @@ def test_a_packet_is_undone(frames: int) -> None:
 
 @pytest.mark.parametrize("size", [100, 237])
 def test_speech_in_packets(learned: tuple[PacketCodec, np.ndarray], size: int) -> None:
-    """Out of order and with losses, every packet that arrives is heard."""
+    """Out of order and with losses, every packet that arrives is decoded."""
     for packets, codes in (learned, (PACKED, CODES)):
         made = list(packets.split(codes, make_voice(1), size))
         assert max(map(len, made)) <= size

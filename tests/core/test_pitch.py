@@ -1,4 +1,4 @@
-"""Pitch beside the mel (Table II, "w/ F0"): what is heard, and that it streams."""
+"""Pitch beside the mel (Table II, "w/ F0"): what it is, and that it streams."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def codec(request: pytest.FixtureRequest) -> SecoustiCodec:
 
 @pytest.mark.parametrize("hertz", [75.0, 120.0, 233.0, 480.0])
 def test_a_hum_has_its_height(hertz: float) -> None:
-    heard = PitchedMel(MelConfig(), PitchConfig())(hum(hertz))[0]
-    height, voiced = heard[80, 4:-4], heard[81, 4:-4]
+    rows = PitchedMel(MelConfig(), PitchConfig())(hum(hertz))[0]
+    height, voiced = rows[80, 4:-4], rows[81, 4:-4]
     assert voiced.eq(1).all()
     expected = 2 * log2(hertz / 60) / log2(10) - 1
     torch.testing.assert_close(height, torch.full_like(height, expected), atol=0.01, rtol=0)

@@ -100,7 +100,7 @@ def run_example(folder: Path, *arguments: str | Path) -> subprocess.CompletedPro
 def test_the_example_is_the_stream_without_torch(
     codec: SecoustiCodec, exported: Exported, tmp_path: Path, seconds: float
 ) -> None:
-    """In the voice of another recording, shorter or longer than the window it is heard in."""
+    """In the voice of another recording, shorter or longer than the window it is taken from."""
     wav = 0.5 * toy_speech(3.0)[0]
     save_audio(tmp_path / "in.wav", wav, 22050)
     save_audio(tmp_path / "voice.wav", 0.5 * toy_speech(seconds, seed=3)[0], 22050)

@@ -39,7 +39,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
         )
     (root / "s1" / "bad.wav").write_bytes(b"this is no audio")
-    rows.insert(5, {"audio": "s1/bad.wav", "text": "never heard"})
+    rows.insert(5, {"audio": "s1/bad.wav", "text": "never read"})
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (root / "all.jsonl").write_text(lines, encoding="utf-8")
     return root

@@ -15,7 +15,7 @@ from tests.toy import toy_speech
 def test_ragged_rows_are_those_alone(codec: SecoustiCodec, model: str) -> None:
     sig = toy_speech(1.0, 16000, rows=3)
     length = torch.tensor([1.0, 0.4, 0.73])
-    sig[1, 6400:] = 0.9  # what is beyond the length is not heard
+    sig[1, 6400:] = 0.9  # what is beyond the length does not count
     toks = Secousti(16000, mode="encode", model=model)(sig, length)
     assert toks.shape[-1] == codec.num_codebooks
     for i, count in enumerate((16000, 6400, 11680)):

@@ -34,7 +34,7 @@ def encoded(kind: str, samples: np.ndarray, rate: int = 48000) -> bytes:
 
 # Users saw (libsndfile#277, #1001): the first of several recordings, and nothing of the rest.
 @pytest.mark.parametrize("kind", ["ogg", "opus", "mp3", "flac", "wav"])
-def test_recordings_one_after_another_are_heard_to_the_end(kind: str) -> None:
+def test_recordings_one_after_another_are_read_to_the_end(kind: str) -> None:
     parts = [encoded(kind, np.roll(np.tile(SOUND, 6), k)) for k in (0, 500, 900)]
     expected = [soundfile.read(io.BytesIO(part), dtype="float32")[0] for part in parts]
     for source in (b"".join(parts), Pipe(b"".join(parts))):

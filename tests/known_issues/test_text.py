@@ -119,8 +119,8 @@ def test_nothing_is_read_as_its_opposite(
 )
 def test_the_letter_a(phonemizer: Phonemizer, text: str, vowel: str | None) -> None:
     result = phonemizer(text)
-    heard = [result.of(word)[0] for word in result.words if word.text in ("a", "A")]
-    assert heard == ([vowel] if vowel else [])
+    vowels = [result.of(word)[0] for word in result.words if word.text in ("a", "A")]
+    assert vowels == ([vowel] if vowel else [])
 
 
 # Users saw: a full stop in the middle of a decimal with letters behind it (pocket-tts PR#188).

@@ -55,7 +55,7 @@ def wav(
     ) + body  # fmt: skip
 
 
-def heard(data: bytes, way: str, tmp_path: Path) -> np.ndarray:
+def read(data: bytes, way: str, tmp_path: Path) -> np.ndarray:
     if way == "pipe":
         with open_audio(Pipe(data), "a.wav") as reader:  # type: ignore[arg-type]
             return reader.read_all()[:, 0]
@@ -77,13 +77,13 @@ WAYS = pytest.mark.parametrize("way", ["pipe", "memory", "data_prep"])
      0x7FFFFFFF, 0x7FFFFFFF - 36, 0x80000000, 0x80000000 + 36],
 )  # fmt: skip
 def test_a_length_that_was_not_known(size: int, way: str, tmp_path: Path) -> None:
-    np.testing.assert_allclose(heard(wav(size=size), way, tmp_path), SOUND, atol=1e-4)
+    np.testing.assert_allclose(read(wav(size=size), way, tmp_path), SOUND, atol=1e-4)
 
 
 @WAYS
 def test_a_file_that_breaks_off_is_still_an_error(way: str, tmp_path: Path) -> None:
     with pytest.raises((SecoustiError, AudioFault), match="cut short"):
-        heard(wav()[:-500], way, tmp_path)
+        read(wav()[:-500], way, tmp_path)
 
 
 def test_a_recording_without_samples_is_not_of_unknown_length() -> None:

@@ -33,7 +33,7 @@ _SPOILT = (float("nan"), float("inf"), -float("inf"), 3e38, 1e-42)
 
 @dataclass
 class Case:
-    """Inputs [calls, rows, channels] of one stack, its layers, and what it has heard so far."""
+    """Inputs [calls, rows, channels] of one stack, its layers, and its state so far."""
 
     number: int
     layers: list
@@ -129,9 +129,9 @@ def by_pytorch(case: Case) -> tuple[Tensor, Tensor]:
         blocks = [StepBlock(block, "int8") for block in case.layers]
         for x in case.inputs:
             for block, past in zip(blocks, state, strict=True):
-                heard = torch.cat([past, x])
-                past.copy_(heard[len(x) :])
-                x = block(heard)
+                inputs = torch.cat([past, x])
+                past.copy_(inputs[len(x) :])
+                x = block(inputs)
             outputs.append(x)
         return torch.stack(outputs), state
     layers = [StepLayer(layer, case.config, "int8") for layer in case.layers]

@@ -178,9 +178,9 @@ def test_mel_columns_show_both_sides_of_the_same_moments(server: Served) -> None
         assert columns.shape == (88, 80)  # 22 tokens of 4 columns
         assert columns.std() > 5
     mel, _ = server.codec.log_mel(_batch(server, sound, 48000))
-    heard = np.concatenate([e.columns for e in events if isinstance(e, Mel) and not e.output])
+    columns = np.concatenate([e.columns for e in events if isinstance(e, Mel) and not e.output])
     expected = np.clip((mel[0].T.numpy() + 11.5) * 255 / 13.5, 0, 255)
-    assert np.abs(heard - expected).max() < 0.6
+    assert np.abs(columns - expected).max() < 0.6
 
 
 def _batch(server: Served, sound: np.ndarray, rate: int):

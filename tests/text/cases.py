@@ -61,15 +61,15 @@ def is_right(case: Case, result: Phonemes, language: str) -> bool:
 def _english(case: Case, result: Phonemes) -> bool:
     """Held lines allow for other commas; a full stop out of place is wrong in both."""
     bare = _QUIET_MARKS if case.held else re.compile(r"\s")
-    heard = bare.sub("", result.text)
+    spoken = bare.sub("", result.text)
     phonemes = " ".join(s for s in result.symbols if s[0].isalpha())
     sounds = f" {case.sounds} ".replace("  ", " ")
-    return heard in [bare.sub("", r) for r in case.readings] and sounds in f" {phonemes} "
+    return spoken in [bare.sub("", r) for r in case.readings] and sounds in f" {phonemes} "
 
 
 def _mandarin(case: Case, result: Phonemes) -> bool:
-    heard = spoken_syllables(result)
-    return any(_matches(heard, reading.split()) for reading in case.readings)
+    spoken = spoken_syllables(result)
+    return any(_matches(spoken, reading.split()) for reading in case.readings)
 
 
 def spoken_syllables(result: Phonemes) -> list[str]:
@@ -77,10 +77,10 @@ def spoken_syllables(result: Phonemes) -> list[str]:
     return [f"[{w.text}]" if w.language == "en" else " ".join(result.of(w)) for w in result.words]
 
 
-def _matches(heard: list[str], reading: list[str]) -> bool:
-    return len(heard) == len(reading) and all(
+def _matches(spoken: list[str], reading: list[str]) -> bool:
+    return len(spoken) == len(reading) and all(
         syllable in [_phonemes(choice) for choice in choices.split("/")]
-        for syllable, choices in zip(heard, reading, strict=True)
+        for syllable, choices in zip(spoken, reading, strict=True)
     )
 
 

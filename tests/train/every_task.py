@@ -27,7 +27,7 @@ def tasks(folder: Path, output: Path, batch: int) -> dict[str, Any]:
     data = {"root": str(folder), "train": manifest, "valid": manifest}
     data |= {"cache": str(folder / "cache")}
     run = {"log_every": 1, "validate_every": 50, "save_every": 2, "device": "auto"}
-    heard = {
+    voiced = {
         "mel": {"n_mels": 20},
         "vocoder": {"kind": "causal_istft", "causal_istft": _SMALL},
         "training": {
@@ -55,7 +55,7 @@ def tasks(folder: Path, output: Path, batch: int) -> dict[str, Any]:
         "run": run | {"output": str(output / "p2psyn"), "valid_items": 8},
     }
     return {
-        "vocoder": VocoderTask(from_dict(vocoder.Config, heard)),
+        "vocoder": VocoderTask(from_dict(vocoder.Config, voiced)),
         "voice": VoiceTask(from_dict(voice.Config, listened)),
         "p2psyn/teacher": TeacherTask(from_dict(p2psyn.Config, taught)),
     }

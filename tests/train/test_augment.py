@@ -165,8 +165,8 @@ def test_speed_moves_tempo_and_pitch_and_keeps_lengths(speed):
 
 def test_a_sound_comes_as_much_earlier_as_the_speech_is_faster():
     click = Made(lambda time, index: np.exp(-(((time - 2.0) * 2000) ** 2)))
-    heard = augment.read_at_speed(click, 0, 10_000, 40_000, 1.1)
-    assert np.argmax(heard) == pytest.approx(2.0 * RATE / 1.1 - 10_000, abs=1)
+    sound = augment.read_at_speed(click, 0, 10_000, 40_000, 1.1)
+    assert np.argmax(sound) == pytest.approx(2.0 * RATE / 1.1 - 10_000, abs=1)
 
 
 @pytest.mark.parametrize("speed", [0.8, 1.25])
@@ -186,9 +186,9 @@ def test_labels_follow_the_speed(setup, speed):
             for t in range(4, len(symbols) - 4):
                 # 8 frames of one label, seen through one hop more on either side of the middle
                 if len({*symbols[t - 4 : t + 4]}) == 1 and symbols[t] in PHONES[:4]:
-                    heard = batch.audio[b, (t - 3) * HOP : (t + 3) * HOP].numpy()
+                    sound = batch.audio[b, (t - 3) * HOP : (t + 3) * HOP].numpy()
                     wanted = voice * (1 + PHONES.index(symbols[t]))
-                    assert pitch(heard) == pytest.approx(wanted, rel=0.04)
+                    assert pitch(sound) == pytest.approx(wanted, rel=0.04)
                     checked += 1
     assert checked > 100
 
@@ -196,15 +196,15 @@ def test_labels_follow_the_speed(setup, speed):
 def test_the_window_has_the_voice_of_the_crop(setup):
     quick = AugmentConfig(speed=(0.8, 1.25), speed_share=1.0)
     data = dataset((Made(tone), *setup[1:]), quick)
-    heard = []
+    pitches = []
     for position in range(4):
         batch = data[position]
         pairs = zip(batch.audio, batch.lengths, batch.window, batch.window_lengths, strict=True)
         for audio, length, window, window_length in pairs:
             found = pitch(audio[:length].numpy())
             assert pitch(window[:window_length].numpy()) == pytest.approx(found, rel=5e-3)
-            heard.append(found)
-    assert max(heard) / min(heard) > 1.2
+            pitches.append(found)
+    assert max(pitches) / min(pitches) > 1.2
 
 
 def test_crops_of_the_vocoder_are_played_faster_too():
@@ -223,16 +223,16 @@ def test_crops_of_the_vocoder_are_played_faster_too():
 @pytest.mark.parametrize("babble", [0.0, 1.0])
 def test_noise_is_as_loud_as_asked(setup, babble):
     noisy = AugmentConfig(noise_share=1.0, babble_share=babble, snr_db=(20.0, 20.0))
-    clean, heard = dataset(setup, AugmentConfig())[1], dataset(setup, noisy)[1]
+    clean, noised = dataset(setup, AugmentConfig())[1], dataset(setup, noisy)[1]
     for name, lengths in (("audio", clean.lengths), ("window", clean.window_lengths)):
         for before, after, n in zip(
-            getattr(clean, name), getattr(heard, name), lengths, strict=True
+            getattr(clean, name), getattr(noised, name), lengths, strict=True
         ):
             noise = after[:n] - before[:n]
             snr = 10 * torch.log10(before[:n].square().mean() / noise.square().mean())
             assert snr.item() == pytest.approx(20, abs=0.05)
             assert after[n:].abs().sum() == 0
-    assert torch.equal(clean.phonemes, heard.phonemes)
+    assert torch.equal(clean.phonemes, noised.phonemes)
 
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])

@@ -67,7 +67,7 @@ def test_a_weight_without_a_listener_is_refused(tmp_path):
         from_dict(Config, document)
 
 
-def test_weights_are_used_wherever_tokens_are_heard_and_nowhere_in_algorithm_1():
+def test_weights_are_used_wherever_tokens_are_decoded_and_nowhere_in_algorithm_1():
     for strategy in ("joint", "decoder"):
         config = ScheduleConfig(strategy=strategy, conversion=2.0, conversion_words=0.5)
         weights = Schedule(config).at(1).weights

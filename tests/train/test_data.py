@@ -101,7 +101,7 @@ def test_the_window_is_apart_from_the_encoded_speech(setup):
     assert apart == len(data.corpus.rows)
 
 
-def test_a_speaker_heard_once_is_his_own_window(tmp_path):
+def test_a_speaker_of_one_utterance_is_his_own_window(tmp_path):
     manifest = write_corpus(tmp_path, utterances=3, speakers=3)
     corpus = PackedAudio([manifest], tmp_path, RATE, tmp_path / "cache")
     config = load(write_config(tmp_path, toy_document(tmp_path, manifest))).training.data

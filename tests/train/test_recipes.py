@@ -103,7 +103,7 @@ def test_phonemes_of_frames_become_a_sequence_without_silences(head):
 
 
 @pytest.mark.parametrize("kind", ["ctc", "frame"])
-def test_latents_that_tell_phonemes_are_rewarded_and_padding_and_the_unaligned_are_not_heard(kind):
+def test_latents_that_tell_phonemes_are_rewarded_and_padding_and_the_unaligned_do_not_count(kind):
     torch.manual_seed(0)
     head = PhonemeHead(8, 4, PhonemeHeadConfig(kind=kind))
     phonemes = torch.tensor(symbol_ids(["AA1", "S", "N", "IY1", "AA1"])).repeat_interleave(8)
@@ -187,11 +187,11 @@ def test_any_length_is_answered(length):
 def test_another_voice_has_another_pitch_and_says_things_when_they_were_said():
     audio = _tone(200)
     audio[: RATE // 2] = 0
-    heard = Perturbation(1.25, np.zeros(8))(audio, RATE)
-    assert len(heard) == len(audio)
-    assert _pitch(heard[RATE // 2 :]) == pytest.approx(250, abs=5)
-    assert np.abs(heard[: RATE // 2 - 800]).max() < 0.02
-    assert np.abs(heard[RATE // 2 + 800 :]).max() > 0.25
+    sound = Perturbation(1.25, np.zeros(8))(audio, RATE)
+    assert len(sound) == len(audio)
+    assert _pitch(sound[RATE // 2 :]) == pytest.approx(250, abs=5)
+    assert np.abs(sound[: RATE // 2 - 800]).max() < 0.02
+    assert np.abs(sound[RATE // 2 + 800 :]).max() > 0.25
 
 
 def test_the_equalizer_moves_levels_and_a_key_draws_the_same_again():
@@ -212,15 +212,15 @@ def test_values_that_make_no_sense_are_refused(wrong):
         PerturbConfig(**wrong)
 
 
-def test_only_the_encoder_hears_another_voice(toy):
+def test_only_the_encoder_is_given_another_voice(toy):
     config = _toy_version("perturbation", toy, "nowhere")
     plain = replace(config.training.data, perturb=PerturbConfig())
     still = replace(config, training=replace(config.training, data=plain))
     batch, same = training_data(config, 0, 1)[0], training_data(still, 0, 1)[0]
-    assert same.heard is None
+    assert same.encoder_audio is None
     assert not same.perturbed.any()
     for name in ("audio", "window", "phonemes", "lengths", "speakers"):
         assert torch.equal(getattr(batch, name), getattr(same, name)), name
     assert 0 < batch.perturbed.sum() < len(batch.perturbed)
-    changed = (batch.heard != batch.audio).any(dim=1)
+    changed = (batch.encoder_audio != batch.audio).any(dim=1)
     assert torch.equal(changed, batch.perturbed)

@@ -36,7 +36,7 @@ def whole(corpus):
 
 @pytest.fixture(scope="module")
 def scored(corpus):
-    """An uninterrupted run of every module on every loss, scored and heard in other voices."""
+    """An uninterrupted run of every module on every loss, scored and spoken in other voices."""
     folder, manifest = corpus
     document = toy_document(folder, manifest)
     training = document["training"]

@@ -61,5 +61,5 @@ def test_a_configuration_names_the_folder(prepared):
     config = replace(config, training=replace(config.training, data=data))
     dataset = training_data(config, 0, 1)
     assert any((dataset[n].phonemes >= 0).any() for n in range(3))
-    heard = {name for batch in validation_batches(config) for name in batch.names}
-    assert heard.isdisjoint(row.audio for row in dataset.corpus.rows)
+    validated = {name for batch in validation_batches(config) for name in batch.names}
+    assert validated.isdisjoint(row.audio for row in dataset.corpus.rows)

@@ -64,10 +64,10 @@ def trained(configuration):
 def test_it_learns_to_tell_voices_apart(configuration, trained):
     path, _ = configuration
     task = VoiceTask(load(path))
-    heard = task.dataset[1000]
+    batch = task.dataset[1000]
     task.model.listener = load_listener(trained / "listener")
-    voices = task.voices(heard)
-    speakers = np.array([task.speaker[name] for name in heard.names])
+    voices = task.voices(batch)
+    speakers = np.array([task.speaker[name] for name in batch.names])
     alike = (voices @ voices.T).numpy()
     one, two = np.triu_indices(len(speakers), 1)
     same = speakers[one] == speakers[two]

@@ -223,9 +223,9 @@ def main() -> None:
     likely, spoken = likely_tokens(coder, 120), voice()
     packet = PacketCodec(header, coder).make(likely[None], spoken)
     (OUT / "packet.bin").write_bytes(packet)
-    found, heard = PacketCodec(header, coder).read(packet)
-    assert heard is not None
-    index["packet"] = {"codes": found.tolist(), "voice": heard.tolist()}
+    found, kept = PacketCodec(header, coder).read(packet)
+    assert kept is not None
+    index["packet"] = {"codes": found.tolist(), "voice": kept.tolist()}
     text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
     (HERE / "v2.json").write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
 

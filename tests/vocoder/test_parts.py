@@ -24,7 +24,7 @@ CONFIG_FILES = sorted((Path(__file__).parents[2] / "configs" / "vocoder").glob("
 
 
 @pytest.mark.parametrize("hz", [70.0, 123.4, 250.0, 441.0])
-def test_yin_hears_pulses(hz: float) -> None:
+def test_yin_finds_pulses(hz: float) -> None:
     pulses, _ = PulseTrain(22050, 256)(torch.full((1, 30), hz, dtype=torch.float64))
     octaves, voiced = yin(pulses, range(256, 256 * 20, 256), 22050)
     assert voiced.all()

@@ -1,4 +1,4 @@
-"""Every vocoder: a stream is the offline result, and hears exactly as far ahead as it says."""
+"""Every vocoder: a stream is the offline result, and looks exactly as far ahead as it says."""
 
 from __future__ import annotations
 

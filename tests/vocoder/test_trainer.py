@@ -140,15 +140,15 @@ def test_second_phase_hears_decoded_mels(corpus: Path) -> None:
     task = VocoderTask(load(corpus / "toy.yaml", second))
     published = load_file(corpus / "first" / "vocoder" / "model.safetensors")
     assert all(torch.equal(v, published[k]) for k, v in task.vocoder.state_dict().items())
-    heard: list[torch.Tensor] = []
-    task.speaker.register_forward_pre_hook(lambda _m, inputs: heard.append(inputs[0]))
+    given: list[torch.Tensor] = []
+    task.speaker.register_forward_pre_hook(lambda _m, inputs: given.append(inputs[0]))
     Run(task).run()
     real = VocoderTask(load(corpus / "toy.yaml", ("mel.n_mels=80",)))
-    real.speaker.register_forward_pre_hook(lambda _m, inputs: heard.append(inputs[0]))
+    real.speaker.register_forward_pre_hook(lambda _m, inputs: given.append(inputs[0]))
     real.open(real.stage(1))
     real.learn([real.dataset[0]], 1)
-    assert heard[0].shape == heard[-1].shape
-    assert not torch.allclose(heard[0], heard[-1], atol=0.1)  # the same crops, otherwise heard
+    assert given[0].shape == given[-1].shape
+    assert not torch.allclose(given[0], given[-1], atol=0.1)  # the same crops, other mels
 
 
 def test_mistakes_are_one_sentence(corpus: Path) -> None:

@@ -44,8 +44,8 @@ class Batch:
 
     ``lengths`` and ``window_lengths`` int64 [B] are samples; ``phonemes`` int64 [B, T] is the
     label of each mel frame or ``IGNORE``; ``speakers`` int64 [B] counts those of the training data;
-    ``names`` are for people. ``heard`` float32 [B, N] is what the encoder hears where another voice
-    speaks to it in some items, bool [B] ``perturbed``; None where none does.
+    ``names`` are for people. ``encoder_audio`` float32 [B, N] is what the encoder is given instead,
+    in another voice in the items of ``perturbed`` bool [B]; None where there is none.
     """
 
     audio: Tensor
@@ -55,7 +55,7 @@ class Batch:
     phonemes: Tensor
     speakers: Tensor
     perturbed: Tensor
-    heard: Tensor | None
+    encoder_audio: Tensor | None
     names: list[str]
 
     def to(self, device: torch.device) -> Batch:
@@ -132,7 +132,7 @@ class CropDataset(Dataset[Batch]):
     ) -> tuple[int, int, int]:
         """A window apart from the crop: the rest of the utterance, or the speaker's others.
 
-        Of a speaker heard once and too briefly, it is the utterance itself.
+        Of a speaker with one utterance, too short for it, it is the utterance itself.
         """
         row = self.corpus.rows[index]
         before, after = (0, start), (start + length, take.length(row.length))
@@ -159,10 +159,10 @@ class CropDataset(Dataset[Batch]):
             take = item.take
             crop = self.augment.read(take, item.utterance, item.start, item.length)
             audio[b, : item.length] = torch.from_numpy(crop) * item.gain
-            heard = self.augment.read(
+            window_crop = self.augment.read(
                 take, item.window_utterance, item.window_start, item.window_length
             )
-            window[b, : item.window_length] = torch.from_numpy(heard) * item.gain
+            window[b, : item.window_length] = torch.from_numpy(window_crop) * item.gain
             row = self.corpus.rows[item.utterance]
             speakers[b] = self.speakers[row.speaker]
             first = item.start // self.hop
@@ -176,17 +176,17 @@ class CropDataset(Dataset[Batch]):
             phonemes,
             speakers,
             torch.tensor([item.perturbation is not None for item in items]),
-            self._heard(audio, items),
+            self._encoder_audio(audio, items),
             [self.corpus.rows[item.utterance].audio for item in items],
         )
 
-    def _heard(self, audio: Tensor, items: Sequence[Item]) -> Tensor | None:
+    def _encoder_audio(self, audio: Tensor, items: Sequence[Item]) -> Tensor | None:
         """``audio`` [B, N] with other voices in the items that have a perturbation."""
         if all(item.perturbation is None for item in items):
             return None
-        heard = audio.clone()
+        perturbed = audio.clone()
         for b, item in enumerate(items):
             if item.perturbation is not None:
                 crop = item.perturbation(audio[b, : item.length].numpy(), self.corpus.sample_rate)
-                heard[b, : item.length] = torch.from_numpy(crop)
-        return heard
+                perturbed[b, : item.length] = torch.from_numpy(crop)
+        return perturbed

@@ -15,12 +15,12 @@ from secousti.codec import SecoustiCodec
 
 
 @torch.no_grad()
-def calibrate(codec: SecoustiCodec, heard: Tensor, mask: Tensor) -> None:
-    """Fold mean and deviation of each row of ``heard`` where ``mask`` [B, T].
+def calibrate(codec: SecoustiCodec, features: Tensor, mask: Tensor) -> None:
+    """Fold mean and deviation of each row of ``features`` where ``mask`` [B, T].
 
-    ``heard`` [B, n_mels, T] is the mel, and below it the pitch where the codec has one.
+    ``features`` [B, n_mels, T] is the mel, and below it the pitch where the codec has one.
     """
-    values = heard.transpose(1, 2)[mask]  # [N, rows]
+    values = features.transpose(1, 2)[mask]  # [N, rows]
     mean, deviation = values.mean(0), values.std(0).clamp(min=1e-3)
     first = codec.encoder.layers.layers[0]
     last = codec.decoder.seanet.layers.layers[-1]

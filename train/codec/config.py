@@ -34,7 +34,7 @@ class DataConfig:
             that none of them names train everything but the contrastive loss.
         cache: folder of the packed audio.
         crop_seconds: encoded speech per item. window_seconds: what the paralinguistic encoder
-            hears (paper: 3 s), drawn apart from it.
+            is given (paper: 3 s), drawn apart from it.
         batch_size: items per process and micro-batch (paper: 64).
         pool: batches that are drawn together, sorted by length and dealt out in random order,
             so that a batch holds items of like length; 1 turns the bucketing off.
@@ -42,7 +42,7 @@ class DataConfig:
         augment: speed, rooms and noise, off by default (``train/data/augment.py``).
         perturb: another voice for the speech encoder alone, off by default
             (``train/data/perturb.py``).
-        label_delay: samples by which phonemes are moved later (a causal encoder hears a frame's
+        label_delay: samples by which phonemes are moved later (a causal encoder is given a frame's
             sound after it starts).
     """
 
@@ -79,8 +79,8 @@ class ObjectiveConfig:
         phoneme_head: what reads phonemes off the latents before quantization, which
             ``schedule.phonemes`` needs. speaker_adversary: size of the network that tells the
             speaker from S, which ``schedule.confusion`` needs.
-        warp_share: of the items, whose encoder hears another voice than the decoder is asked for,
-            all frequencies multiplied by a factor within ``warp`` (``train/codec/warp.py``).
+        warp_share: of the items, whose encoder is given another voice than the decoder is asked
+            for, all frequencies multiplied by a factor within ``warp`` (``train/codec/warp.py``).
     """
 
     text_loss: Literal["contrastive", "classification"] = "contrastive"

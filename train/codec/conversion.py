@@ -19,7 +19,7 @@ from train.voice.listener import VoiceListener
 
 
 class Conversion(nn.Module):
-    """The listener, which never trains here, and the loss of what it hears.
+    """The listener, which never trains here, and the loss of its embeddings.
 
     Raises:
         SecoustiError: the listener knows other mels than the codec makes.
@@ -40,16 +40,16 @@ class Conversion(nn.Module):
         self.listener.eval()
         return self
 
-    def forward(self, converted: Tensor, mask: Tensor, voice: Tensor, heard: Tensor) -> Tensor:
+    def forward(self, converted: Tensor, mask: Tensor, voice: Tensor, voice_mask: Tensor) -> Tensor:
         """1 - cosine between the voices of two sounds, mean over items: float32 scalar.
 
         Args:
             converted: log-mels [B, n_mels, T]; mask: bool [B, T], False for padding.
-            voice: recordings of the voices that were asked for, [B, n_mels, T']; heard: their
-                mask.
+            voice: recordings of the voices that were asked for, [B, n_mels, T'];
+                voice_mask: bool [B, T'].
         """
         with torch.no_grad():
-            wanted = self.listener(voice, heard)
+            wanted = self.listener(voice, voice_mask)
         return 1 - (self.listener(converted, mask) * wanted).sum(-1).mean()
 
 

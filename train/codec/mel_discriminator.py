@@ -2,8 +2,8 @@
 
 A decoder trained on a mean error says the mean of all that a token may stand for, which sounds
 dull and buzzing. The discriminator learns to tell recordings' mels from decoded ones, and the
-decoder to make them alike. Both share one backward pass: the discriminator hears the decoded mel
-cut off from the codec, the codec hears a discriminator whose weights are cut off from their
+decoder to make them alike. Both share one backward pass: the discriminator is given the decoded mel
+cut off from the codec, the codec a discriminator whose weights are cut off from their
 gradients.
 """
 
@@ -51,11 +51,11 @@ class MelDiscriminator(nn.Module):
             shown = torch.cat([shown, other])
         real, fake = self(mel), self(shown.detach())
         weights = {name: p.detach() for name, p in self.named_parameters()}
-        heard = functional_call(self, weights, (shown,))
+        scored = functional_call(self, weights, (shown,))
         return {
             "discriminator": discriminator_loss([_float(real)], [_float(fake)], "hinge"),
-            "adversarial": generator_loss([_float(heard)], "hinge"),
-            "features": feature_loss([_float(real)], [_first(_float(heard), copies)]),
+            "adversarial": generator_loss([_float(scored)], "hinge"),
+            "features": feature_loss([_float(real)], [_first(_float(scored), copies)]),
         }
 
 

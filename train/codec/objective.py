@@ -137,7 +137,7 @@ class Objective(nn.Module):
         if config.listener is not None:
             self.conversion = Conversion(codec, load_listener(config.listener))
         if config.warp_share > 0 and codec.config.pitch is not None:
-            raise SecoustiError("objective.warp_share needs a codec that does not hear the pitch")
+            raise SecoustiError("objective.warp_share needs a codec whose input has no pitch")
         self.warp = VoiceWarp(codec.config.mel, config.warp_share, config.warp)
 
     def forward(
@@ -152,9 +152,9 @@ class Objective(nn.Module):
     def inspect(self, batch: Batch) -> Inspection:
         """Both paths and both representations of a batch."""
         codec = self.codec
-        heard, mel_mask, mask = self.features(batch)
-        mel = self._mel(heard)
-        z, _ = codec.encoder(heard)
+        features, mel_mask, mask = self.features(batch)
+        mel = self._mel(features)
+        z, _ = codec.encoder(features)
         acoustic, _ = codec.acoustic_projection(z)
         semantics = self.semantics(z, batch, mask)
         return Inspection(
@@ -172,11 +172,11 @@ class Objective(nn.Module):
     def losses(self, batch: Batch, weights: dict[str, float]) -> dict[str, Tensor]:
         """The losses that ``weights`` names, unweighted, and ``loss``, their weighted sum."""
         codec = self.codec
-        heard, mel_mask, mask = self.features(batch)
-        mel = self._mel(heard)
+        features, mel_mask, mask = self.features(batch)
+        mel = self._mel(features)
         tokens_train = bool(weights.keys() - {"mel"})
-        heard, own_voice = self._in_other_voices(heard, batch, tokens_train)
-        z, _ = codec.encoder(heard)
+        features, own_voice = self._in_other_voices(features, batch, tokens_train)
+        z, _ = codec.encoder(features)
         acoustic, _ = codec.acoustic_projection(z)
         losses: dict[str, Tensor] = {}
         if "mel" in weights:
@@ -195,37 +195,37 @@ class Objective(nn.Module):
         return losses
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """What the encoder hears and what is no padding: bool [B, T] frames, [B, L] tokens.
+        """The encoder's input, and what is no padding: bool [B, T] frames, [B, L] tokens.
 
-        It hears the log-mel [B, n_mels, T], and below it the pitch where the codec has one.
+        The input is the log-mel [B, n_mels, T], and below it the pitch where the codec has one.
         """
         codec = self.codec
-        heard = self._front_end(batch.audio)
-        frames = torch.arange(heard.shape[-1], device=heard.device) * codec.hop_length
+        features = self._front_end(batch.audio)
+        frames = torch.arange(features.shape[-1], device=features.device) * codec.hop_length
         mel_mask = frames < batch.lengths[:, None]
-        return heard, mel_mask, mel_mask[:, :: codec.frames_per_token]
+        return features, mel_mask, mel_mask[:, :: codec.frames_per_token]
 
     def _front_end(self, audio: Tensor) -> Tensor:
-        """What the encoder hears of audio [B, N]."""
+        """The encoder's input of audio [B, N]."""
         codec = self.codec
         with torch.no_grad(), torch.autocast(audio.device.type, enabled=False):
-            heard: Tensor = codec.mel(audio, codec.frames_per_token)
-        return heard
+            features: Tensor = codec.mel(audio, codec.frames_per_token)
+        return features
 
     def _in_other_voices(
-        self, heard: Tensor, batch: Batch, tokens_train: bool
+        self, features: Tensor, batch: Batch, tokens_train: bool
     ) -> tuple[Tensor, Tensor]:
-        """What the encoder hears of each item, and bool [B, 1]: whether in its own voice.
+        """The encoder's input of each item, and bool [B, 1]: whether in its own voice.
 
         A of another voice has no recording to be compared with.
         """
-        other = torch.zeros(len(heard), dtype=torch.bool, device=heard.device)
-        if tokens_train and batch.heard is not None:
-            heard, other = self._front_end(batch.heard), batch.perturbed
+        other = torch.zeros(len(features), dtype=torch.bool, device=features.device)
+        if tokens_train and batch.encoder_audio is not None:
+            features, other = self._front_end(batch.encoder_audio), batch.perturbed
         if tokens_train and self.warp.share > 0:
-            factors, warped = self.warp.draw(len(heard))
-            heard, other = self.warp(heard, factors), other | warped
-        return heard, ~other[:, None]
+            factors, warped = self.warp.draw(len(features))
+            features, other = self.warp(features, factors), other | warped
+        return features, ~other[:, None]
 
     def _content(
         self, semantics: Semantics, batch: Batch, mask: Tensor, weights: dict[str, float]
@@ -242,9 +242,9 @@ class Objective(nn.Module):
             losses |= self.speaker_adversary.losses(semantics.vectors, mask, batch.speakers)
         return losses
 
-    def _mel(self, heard: Tensor) -> Tensor:
-        """The mel alone: what the decoder aims at and G is heard in."""
-        return heard[:, : self.codec.config.mel.n_mels]
+    def _mel(self, features: Tensor) -> Tensor:
+        """The mel alone: what the decoder aims at and G is taken from."""
+        return features[:, : self.codec.config.mel.n_mels]
 
     def semantics(self, z: Tensor, batch: Batch, mask: Tensor) -> Semantics:
         """Equations 1, 2 and 4: tokens and paralinguistic vector to the prediction of A."""

@@ -48,12 +48,12 @@ class LoudnessLoss(nn.Module):
         loud, wanted_loud = _loudness(ours), _loudness(wanted)
         difference = loud - wanted_loud
         dead = _DEAD_ZONE * torch.minimum(loud, wanted_loud).clamp(min=0)
-        heard = torch.sign(difference) * torch.relu(difference.abs() - dead)
+        audible = torch.sign(difference) * torch.relu(difference.abs() - dead)
         widths = (self.widths / self.widths.sum())[:, None]
-        symmetric = ((heard.square() * widths).sum(1) + 1e-6).sqrt()
+        symmetric = ((audible.square() * widths).sum(1) + 1e-6).sqrt()
         added = ((ours + 1e-5) / (wanted + 1e-5)).detach().pow(1.2)
         added = torch.where(added < 3, 0, added.clamp(max=12))
-        asymmetric = (heard.abs() * added * widths).sum(1)
+        asymmetric = (audible.abs() * added * widths).sum(1)
         return masked_mean(symmetric + _ADDED * asymmetric, mask)
 
 
@@ -93,7 +93,7 @@ def third_octaves(mel: MelConfig) -> Tensor:
     spread = np.stack([np.interp(frequencies, centres, row) for row in np.eye(mel.n_mels)], 1)
     middles = _LOWEST * 2 ** (np.arange(_BANDS) / 3)
     inside = [(frequencies >= m / 2 ** (1 / 6)) & (frequencies < m * 2 ** (1 / 6)) for m in middles]
-    # A low band narrower than a bin still hears the bin nearest to its middle.
+    # A low band narrower than a bin still has the bin nearest to its middle.
     nearest = np.abs(frequencies[None] - middles[:, None]).argmin(1)
     rows = np.stack(inside).astype(float)
     rows[np.arange(_BANDS), nearest] = 1

@@ -127,5 +127,5 @@ def _converted(
     vectors = inspection.semantics.vectors[b : b + 1][:, :, inspection.mask[b]]
     a_hat, _ = codec.connector(codec.connector.fuse(vectors, voice), voice=voice)
     mel = codec.decoder(a_hat, voice=voice)[0].float()
-    heard = vocoder(mel)[0][0, 0, : int(batch.lengths[b])]
-    return Audio(heard.float().clamp(-1, 1).cpu().numpy(), rate)
+    sound = vocoder(mel)[0][0, 0, : int(batch.lengths[b])]
+    return Audio(sound.float().clamp(-1, 1).cpu().numpy(), rate)

@@ -164,7 +164,10 @@ class Schedule:
     def _weights(self, stage: StageName, step: int) -> dict[str, float]:
         if stage == "acoustic":
             return {"mel": 1.0}  # lines 3-4
-        heard = {"loudness": self.config.loudness, "intelligibility": self.config.intelligibility}
+        perceptual = {
+            "loudness": self.config.loudness,
+            "intelligibility": self.config.intelligibility,
+        }
         converted = {
             "conversion": self.config.conversion,
             "conversion_words": self.config.conversion_words * (self.config.conversion > 0),
@@ -172,7 +175,7 @@ class Schedule:
         scored = self._adversarial(step)
         if stage in ("decoder", "synthesis"):
             voice = {"kl_para": self.config.kl_para.weight(step)} if stage == "synthesis" else {}
-            return {"token_mel": 1.0, **voice, **heard, **converted, **scored}
+            return {"token_mel": 1.0, **voice, **perceptual, **converted, **scored}
         semantic = {
             "acoustic": self.config.alpha,
             "contrastive": self.config.beta,
@@ -180,15 +183,15 @@ class Schedule:
             "kl_para": self.config.kl_para.weight(step),
             "token_mel": self.config.token_mel,
             "commitment": self.config.commitment,
-            **self._hidden(step),
-            **heard,
+            **self._content(step),
+            **perceptual,
             **converted,
         }  # lines 5-13
         if stage == "semantic":
             return semantic
         return {"mel": self.config.acoustic_mel, **semantic, **scored}
 
-    def _hidden(self, step: int) -> dict[str, float]:
+    def _content(self, step: int) -> dict[str, float]:
         """What tokens should tell, and what not."""
         confusion = self.config.confusion
         adversary = {"speaker": 1.0, "confusion": confusion.weight(step)}

@@ -64,8 +64,8 @@ def build_objective(config: Config, data: CropDataset) -> Objective:
     set_initial_logvar(codec, training.initial_logvar)
     if training.calibrate:
         first = _dataset(config, "train", 0, 1, corpus=data.corpus)[0]
-        heard, mask, _ = objective.features(first)
-        calibrate(codec, heard, mask)
+        features, mask, _ = objective.features(first)
+        calibrate(codec, features, mask)
     return _compiled(objective, training.run.compile)
 
 

@@ -38,11 +38,11 @@ class SpeakerAdversary(nn.Module):
     def forward(self, semantic: Tensor, mask: Tensor) -> Tensor:
         """``mask``: bool [B, L], False for padding."""
         kept = mask[:, None].to(semantic.dtype)
-        heard = F.gelu(self.first(semantic * kept)) * kept
-        heard = torch.cat([semantic, F.gelu(self.second(heard))], dim=1)
+        hidden = F.gelu(self.first(semantic * kept)) * kept
+        hidden = torch.cat([semantic, F.gelu(self.second(hidden))], dim=1)
         count = kept.sum(-1).clamp(min=1)
-        mean = (heard * kept).sum(-1) / count
-        variance = ((heard - mean[..., None]).square() * kept).sum(-1) / count
+        mean = (hidden * kept).sum(-1) / count
+        variance = ((hidden - mean[..., None]).square() * kept).sum(-1) / count
         scores: Tensor = self.linear(torch.cat([mean, (variance + 1e-5).sqrt()], dim=1))
         return scores
 
@@ -54,7 +54,7 @@ class SpeakerAdversary(nn.Module):
         """
         told = self(semantic.detach(), mask).float()
         weights = {name: p.detach() for name, p in self.named_parameters()}
-        heard = functional_call(self, weights, (semantic, mask)).float().log_softmax(-1)
+        scores = functional_call(self, weights, (semantic, mask)).float().log_softmax(-1)
         # Cross-entropy to all speakers alike, less its least value.
-        confusion = -heard.mean(-1) - torch.tensor(float(heard.shape[-1])).log()
+        confusion = -scores.mean(-1) - torch.tensor(float(scores.shape[-1])).log()
         return {"speaker": F.cross_entropy(told, speakers), "confusion": confusion.mean()}

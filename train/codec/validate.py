@@ -45,10 +45,10 @@ def validate(
     if semantic:
         metrics |= _token_metrics(inspections, codebook_size)
         metrics |= probe(inspections) if probe is not None else {}
-    heard = _samples(inspections, batches, semantic, vocoder, samples, rate)
+    sounds = _samples(inspections, batches, semantic, vocoder, samples, rate)
     if vocoder is not None:
-        metrics |= score(heard, "original", "tokens" if semantic else "acoustic")
-    return metrics, heard
+        metrics |= score(sounds, "original", "tokens" if semantic else "acoustic")
+    return metrics, sounds
 
 
 def nearest_phoneme_accuracy(

@@ -1,6 +1,6 @@
 """Another voice for the encoder's ears alone (not in the paper).
 
-The mel that the encoder hears is stretched along the frequency axis, pitch and formants together
+The mel that the encoder is given is stretched along the frequency axis, pitch and formants together
 (vocal tract length perturbation, Jaitly and Hinton 2013), while the decoder still aims at the
 recording and the paralinguistic vector still comes from it (information perturbation, Choi et al.
 2021). The tokens of such an item lie about the voice; only the vector tells it. That is what makes
@@ -50,6 +50,6 @@ class VoiceWarp(nn.Module):
         bands = np.arange(len(centres))
         rows = []
         for factor in factors.tolist():
-            source = np.interp(centres / factor, centres, bands)  # fractional band heard there
+            source = np.interp(centres / factor, centres, bands)  # fractional band that lands there
             rows.append(np.clip(1 - np.abs(source[:, None] - bands[None]), 0, None))
         return torch.from_numpy(np.stack(rows)).float().to(factors.device)

@@ -3,8 +3,8 @@
 One ``Take`` is one imagined recording. The encoded crop and the paralinguistic window are cut
 from the same take: same speed (it moves pitch and formants, so the window must have the voice of
 the crop), same room, same kind and level of noise; only the noise itself is another stretch. That
-is how the codec is used, where both come from one file. What is heard is also the target: a codec
-reproduces its input, and the mel losses aim at the augmented sound.
+is how the codec is used, where both come from one file. The augmented sound is also the target: a
+codec reproduces its input, so A and the mel losses aim at the augmented sound.
 """
 
 from __future__ import annotations
@@ -120,12 +120,12 @@ class Augment:
     def read(self, take: Take, utterance: int, start: int, length: int) -> np.ndarray:
         """float32 [length] of the utterance as the take sounds; a room rings on from before."""
         before = 0 if take.room is None else len(take.room) - 1
-        heard = read_at_speed(self.corpus, utterance, start - before, length + before, take.speed)
+        sound = read_at_speed(self.corpus, utterance, start - before, length + before, take.speed)
         if take.room is not None:
-            heard = reverberate(heard, take.room)
+            sound = reverberate(sound, take.room)
         if take.noise is not None:
-            heard = add_noise(heard, self._background(take.noise, length), take.noise.snr_db)
-        return heard
+            sound = add_noise(sound, self._background(take.noise, length), take.noise.snr_db)
+        return sound
 
     def _room(self, rng: np.random.Generator) -> np.ndarray:
         rt60, drr_db = _between(rng, self.config.rt60), _between(rng, self.config.drr_db)
@@ -192,7 +192,7 @@ def room_response(
 
 
 def reverberate(dry: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """float32 [N - M + 1]: ``dry`` [N] heard through ``room`` [M], as loud as it was.
+    """float32 [N - M + 1]: ``dry`` [N] in ``room`` [M], as loud as it was.
 
     The first M - 1 samples of ``dry`` only ring on; they count for the level, so that a pause
     after speech is as quiet as the room makes it.

@@ -1,4 +1,4 @@
-"""What the speech encoder hears of an item: another voice, another microphone, the same words.
+"""The speech encoder's input of an item: another voice, another microphone, the same words.
 
 Information perturbation (Choi et al. 2021, NANSY): pitch and formants are moved by resampling, the
 tempo is brought back by WSOLA, so that every frame still has its phoneme and its target, and a
@@ -26,7 +26,7 @@ _LOWEST, _BENDS = 60.0, 8  # Hz, and points of the gain curve from there to half
 
 @dataclass(frozen=True)
 class PerturbConfig:
-    """What is done to a ``share`` of the items as the encoder hears them; by default nothing.
+    """What is done to a ``share`` of the items as the encoder is given them; by default nothing.
 
     Args:
         pitch: range of the factor by which all frequencies are multiplied.

@@ -25,17 +25,17 @@ def stretched(audio: np.ndarray, length: int, sample_rate: int) -> np.ndarray:
     wanted = padded[search : search + 2 * hop]
     for k in range(pieces):
         place = round(k * hop * len(audio) / length)  # of the search window's begin
-        heard = padded[place : place + 2 * hop + 2 * search]
-        best = place + _most_alike(heard, wanted)
+        region = padded[place : place + 2 * hop + 2 * search]
+        best = place + _most_alike(region, wanted)
         out[k * hop : (k + 2) * hop] += window * padded[best : best + 2 * hop]
         wanted = padded[best + hop : best + 3 * hop]
     return out[hop : hop + length]
 
 
-def _most_alike(heard: np.ndarray, wanted: np.ndarray) -> int:
-    """The shift of ``wanted`` within ``heard`` of the highest normalised correlation."""
-    alike = np.correlate(heard[::2], wanted[::2])  # half the samples find it as well
-    energy = np.cumsum(np.square(heard[::2], dtype=np.float64))
+def _most_alike(region: np.ndarray, wanted: np.ndarray) -> int:
+    """The shift of ``wanted`` within ``region`` of the highest normalised correlation."""
+    alike = np.correlate(region[::2], wanted[::2])  # half the samples find it as well
+    energy = np.cumsum(np.square(region[::2], dtype=np.float64))
     energy = np.concatenate([[0.0], energy])
     size = len(wanted[::2])
     level = np.sqrt(np.maximum(energy[size:] - energy[:-size], 1e-9))

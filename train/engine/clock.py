@@ -15,7 +15,7 @@ class Clock:
 
     def restart(self) -> None:
         """Forget what was counted: the next report starts here."""
-        self.since, self.heard, self.waited = time.monotonic(), 0.0, 0.0
+        self.since, self.processed, self.waited = time.monotonic(), 0.0, 0.0
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -28,6 +28,6 @@ class Clock:
         """Seconds of audio per second over all processes, and the share of waiting."""
         elapsed = max(time.monotonic() - self.since, 1e-9)
         return {
-            "audio_per_second": self.heard * processes / elapsed,
+            "audio_per_second": self.processed * processes / elapsed,
             "data_wait": self.waited / elapsed,
         }

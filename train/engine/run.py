@@ -123,7 +123,7 @@ class Run:
         with clock.waiting():
             batches = [next(data) for _ in range(task.accumulate)]
         self.at.position += task.accumulate
-        clock.heard += sum(task.seconds(batch) for batch in batches)
+        clock.processed += sum(task.seconds(batch) for batch in batches)
         losses = task.learn([to_device(b, self.accelerator.device) for b in batches], step)
         values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
         # A NaN in the loss of one process is one in the gradient of all: they judge alike.

@@ -78,8 +78,8 @@ def voice_tensors(codec: Codec, speech: Speech) -> dict[str, NDArray] | None:
     """The code for the codec's voices."""
     if speech.voices is None or not isinstance(codec, SecoustiCodec):
         return None
-    heard = codec.paralinguistic.mu.weight.detach().double().cpu().numpy()
-    return voice_code(speech.voices, heard)
+    projection = codec.paralinguistic.mu.weight.detach().double().cpu().numpy()
+    return voice_code(speech.voices, projection)
 
 
 def parse(given: Sequence[str] | None) -> argparse.Namespace:

@@ -18,15 +18,15 @@ def voice_code(voices: NDArray[np.float64], projection: NDArray[np.float64]) -> 
     """Tensors of a :class:`secousti.entropy.voice.VoiceCode`.
 
     Args:
-        voices: [M, N] numbers in [-1, 1]. projection: [D, N], what the decoder hears of a voice.
+        voices: [M, N] numbers in [-1, 1]. projection: [D, N], the decoder's map of a voice.
     """
     mean = voices.mean(0)
     values, vectors = np.linalg.eigh(projection.T @ projection)
-    hearing = vectors * np.sqrt(np.maximum(values, values.max() * 1e-9)) @ vectors.T
-    heard = (voices - mean) @ hearing
-    spread, axes = np.linalg.eigh(np.cov(heard.T))
+    weighting = vectors * np.sqrt(np.maximum(values, values.max() * 1e-9)) @ vectors.T
+    weighted = (voices - mean) @ weighting
+    spread, axes = np.linalg.eigh(np.cov(weighted.T))
     axes = axes[:, np.argsort(-spread)]
-    analysis = (hearing @ axes).T
+    analysis = (weighting @ axes).T
     amounts = (voices - mean) @ analysis.T
     reach = np.maximum(np.abs(amounts).max(0), SMALLEST) * MARGIN
     basis = np.linalg.inv(analysis).T

@@ -1,4 +1,4 @@
-"""``report.md``: what tuning changed, on recordings that it did not hear."""
+"""``report.md``: what tuning changed, on held-out recordings."""
 
 from __future__ import annotations
 

@@ -105,14 +105,14 @@ class TeacherTask(P2PSynTask):
             terms.update(self._adversarial(batch, audio))
         loss = torch.stack(list(terms.values())).sum()
         learner.backward(loss)
-        self.heard = (batch, quantized.codes)
+        self._last = (batch, quantized.codes)
         figures |= {"loss": loss, **terms, "replaced": loss.new_tensor(float(self.replaced))}
         figures["gradient_norm"] = learner.gradient_norm()
         return {name: value.detach().float() for name, value in figures.items()}
 
     def update(self, step: int) -> None:
         super().update(step)
-        self.replaced = self._care(*self.heard, step - 1)
+        self.replaced = self._care(*self._last, step - 1)
 
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], list[Sample]]:

@@ -22,8 +22,8 @@ class PhaseSpec:
     Attributes:
         file: of ``configs/``. share: of the time that training gets. stages: shares within it.
         after: the phase whose model it starts from.
-        codec: of a vocoder, the phase whose decoded mels it hears instead of recordings'.
-        vocoder: of a codec, the phase whose vocoder validation is heard through.
+        codec: of a vocoder, the phase whose decoded mels it trains on instead of recordings'.
+        vocoder: of a codec, the phase whose vocoder validation uses.
         listener: of a codec, the phase whose listener judges its voices.
         changes: ``key=value``.
     """

@@ -2,7 +2,7 @@
 
     python -m train.disentangle RUN
 
-Only validation speakers whom training never heard count. Phonemes: a token is right when its S is
+Only validation speakers unseen in training count. Phonemes: a token is right when its S is
 nearest (cosine) to the mean phoneme embedding P of its own phoneme. Speakers: a linear probe
 (logistic regression, trained on half of each speaker's utterances) on the mean and deviation over
 time of S and of A.
@@ -59,7 +59,7 @@ def unseen(
 
     Other rows are masked as a whole.
     """
-    heard = {row.speaker for row in training_data(config, 0, 1).corpus.rows}
+    trained = {row.speaker for row in training_data(config, 0, 1).corpus.rows}
     data = validation_data(config)
     speaker_of = {row.audio: row.speaker for row in data.corpus.rows}
     found: list[Inspection] = []
@@ -69,7 +69,7 @@ def unseen(
         batch = data[position]
         inspection = objective.inspect(batch)
         for b, name in enumerate(batch.names):
-            if name in seen or speaker_of[name] in heard:
+            if name in seen or speaker_of[name] in trained:
                 inspection.mask[b] = False
             seen.add(name)
             speakers.append(speaker_of[name])

@@ -46,7 +46,7 @@ def pack_corpora(
 
 
 def sample_rate(document: Mapping[str, Any], where: str) -> int:
-    """Hz, of what a training file's model hears."""
+    """Hz, of a training file's model."""
     if "training" not in document:
         return from_dict(P2PSynConfig, document.get("codec", {}), where=where).sample_rate
     if "codec" in document:

@@ -42,17 +42,17 @@ class CropLayout:
         return self.warm * self.mel.hop_length
 
     @property
-    def heard_frames(self) -> int:
+    def received_frames(self) -> int:
         return self.lead + self.frames + self.lookahead
 
     @property
     def total(self) -> int:
         return self.context + self.mel.hop_length * (self.frames + self.lookahead) + 2 * SPAN
 
-    def heard(self, mel: Tensor) -> Tensor:
+    def received(self, mel: Tensor) -> Tensor:
         """Of the mel frames [B, n_mels, T] of a whole crop those that the vocoder receives."""
         first = self.warm - self.lead
-        return mel[..., first : first + self.heard_frames]
+        return mel[..., first : first + self.received_frames]
 
     def scored(self, output: Tensor) -> Tensor:
         """Of the vocoder's aligned audio [B, N] the samples that ``spoken`` are the truth of."""
@@ -66,7 +66,7 @@ class CropLayout:
         """Starts of the pitch spans centred on aligned sample ``sample + hop * t`` of step t."""
         hop = self.mel.hop_length
         first = self.context - self.lead * hop + sample - SPAN // 2
-        return range(first, first + hop * self.heard_frames, hop)
+        return range(first, first + hop * self.received_frames, hop)
 
 
 class VocoderCrops(Dataset[Crops]):

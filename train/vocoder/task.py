@@ -121,7 +121,7 @@ class VocoderTask(Task):
         (batch,) = batches
         learner = self.learners["vocoder"]
         target = self.layout.spoken(batch.audio)
-        mel = self.layout.heard((self.decode or self.mel)(batch.audio))
+        mel = self.layout.received((self.decode or self.mel)(batch.audio))
         with self.accelerator.autocast():
             output, scores = learner.model(mel)
         output = self.layout.scored(output.float())
@@ -226,12 +226,12 @@ class VocoderTask(Task):
         frozen = learner.module.requires_grad_(False)
         with torch.no_grad():
             wanted = frozen(real)
-        heard = frozen(ours)
+        scored = frozen(ours)
         frozen.requires_grad_(True)
         return {
             "discriminators": told,
-            "adversarial": generator_loss(heard, loss.kind),
-            "features": feature_loss(wanted, heard),
+            "adversarial": generator_loss(scored, loss.kind),
+            "features": feature_loss(wanted, scored),
         }
 
 

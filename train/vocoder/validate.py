@@ -38,17 +38,17 @@ def score_copies(
     rows: Sequence[int],
     decode: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[dict[str, float], list[Sample]]:
-    """Mean PESQ-WB, STOI and log-mel L1 (nats) of copy-synthesis, and what was heard.
+    """Mean PESQ-WB, STOI and log-mel L1 (nats) of copy-synthesis, and its samples.
 
     Args:
-        decode: makes the mel the vocoder hears of audio [1, N]; by default the audio's own.
+        decode: makes the vocoder's mel of audio [1, N]; by default the audio's own.
     """
     samples, errors = [], []
     device = mel.filters.device
     for row in rows:
         wav = torch.from_numpy(audio.crop(row))[None].to(device)
-        heard = (decode or mel)(wav)
-        copy = vocoder(heard)[0][:, 0, : wav.shape[-1]].float()
+        given = (decode or mel)(wav)
+        copy = vocoder(given)[0][:, 0, : wav.shape[-1]].float()
         ours, wanted = mel(copy), mel(wav)
         errors.append(F.l1_loss(ours, wanted).item())
         sounds = {"original": wav[0].cpu().numpy(), "copy": copy[0].cpu().numpy()}

@@ -73,18 +73,18 @@ class VoiceListener(nn.Module):
     def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
         """``mask``: bool [B, T], False where a frame is padding."""
         with torch.autocast(mel.device.type, enabled=False):  # voices differ by little
-            heard = mask[:, None, ::2].float()
+            valid = mask[:, None, ::2].float()
             x = self.first((mel.float() - _MIDDLE) / _SPREAD * mask[:, None])
-            x = torch.relu(x) * heard
+            x = torch.relu(x) * valid
             for block in self.blocks:
-                x = block(x, heard)
+                x = block(x, valid)
             x = torch.relu(self.last(x))
-            statistics = self.norm(self._statistics(x, heard))
+            statistics = self.norm(self._statistics(x, valid))
             return F.normalize(self.project(statistics), dim=-1)
 
-    def _statistics(self, x: Tensor, heard: Tensor) -> Tensor:
+    def _statistics(self, x: Tensor, valid: Tensor) -> Tensor:
         """Mean and deviation over the frames that tell most, [B, 2 C]."""
-        scores = self.attention(x).masked_fill(heard == 0, -1e4)
+        scores = self.attention(x).masked_fill(valid == 0, -1e4)
         weights = scores.softmax(-1)
         mean = (weights * x).sum(-1)
         variance = (weights * x.square()).sum(-1) - mean.square()

@@ -1,4 +1,4 @@
-"""Teach a listener the training speakers; score it on speakers that it never heard."""
+"""Teach a listener the training speakers; score it on unseen speakers."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class VoiceTask(Task):
         learner = self.learners["listener"]
         numbers = [self.number[self.speaker[name]] for name in batch.names]
         speakers = torch.tensor(numbers, device=self.accelerator.device)
-        loss = F.cross_entropy(learner.model(*self._heard(batch), speakers), speakers)
+        loss = F.cross_entropy(learner.model(*self._mel(batch), speakers), speakers)
         learner.backward(loss)
         return {"loss": loss.detach(), "gradient_norm": learner.gradient_norm()}
 
@@ -143,7 +143,7 @@ class VoiceTask(Task):
     @torch.no_grad()
     def voices(self, batch: Batch) -> Tensor:
         """Of the items of a batch, [B, dim]."""
-        voices: Tensor = self.listener.eval()(*self._heard(batch.to(self.accelerator.device)))
+        voices: Tensor = self.listener.eval()(*self._mel(batch.to(self.accelerator.device)))
         return voices
 
     def export(self, collected: dict[str, dict[str, Any]], folder: Path) -> None:
@@ -162,7 +162,7 @@ class VoiceTask(Task):
         return f"the listener is in {out}; name it in a codec's training.objective.listener"
 
     @torch.no_grad()
-    def _heard(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _mel(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Log-mel [B, n_mels, T], and what is no padding."""
         mel = self.mel(batch.audio)
         frames = torch.arange(mel.shape[-1], device=mel.device) * self.settings.mel.hop_length

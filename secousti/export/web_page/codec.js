@@ -42,7 +42,7 @@ export class Codec {
     };
   }
 
-  /** Who speaks in samples at the codec's rate, int8 [V]: what `encode` hears in the whole recording. */
+  /** Who speaks in samples at the codec's rate, int8 [V]: as `encode` takes it from the whole recording. */
   async voiceOf(samples) {
     const { frame_size: size, hop_length: hop, voice_frames: most } = this.about;
     const frames = Math.ceil(samples.length / size) * (size / hop);
@@ -53,12 +53,12 @@ export class Codec {
   /** Who speaks in the frames `first` to `last`, int8 [V]; zeros are before and after the samples. */
   async voiceIn(samples, first, last) {
     const { hop_length: hop, overlap, voice_frames: most } = this.about;
-    const heard = new Float32Array(most * hop + overlap);
+    const input = new Float32Array(most * hop + overlap);
     const from = first * hop - overlap;
     const part = samples.subarray(Math.max(0, from), Math.min(samples.length, last * hop));
-    heard.set(part, Math.max(0, -from));
+    input.set(part, Math.max(0, -from));
     const frames = tensor("int64", [1], BigInt64Array.of(BigInt(last - first)));
-    const [voice] = await this.graphs.voice.run({ audio: tensor("float32", [1, heard.length], heard), frames }, {});
+    const [voice] = await this.graphs.voice.run({ audio: tensor("float32", [1, input.length], input), frames }, {});
     return Int8Array.from(voice.data, (value) => evenly(Math.max(-1, Math.min(1, value)) * STEPS));
   }
 

@@ -46,7 +46,7 @@ async function serve({ session: number, ...what }) {
     }
     const session = sessions.get(number);
     if (what.message?.type === "leave" || !session) return sessions.delete(number);
-    await session.hear(what);
+    await session.receive(what);
     if (session.over) sessions.delete(number);
   } catch (error) {
     sessions.delete(number);

@@ -21,7 +21,7 @@ export class Session {
     this.output = new Resampler(about.sample_rate, this.outputRate);
     this.encode = codec.encoder();
     this.decode = codec.decoder();
-    this.heard = new Growable(Float32Array); // at the codec's rate
+    this.received = new Growable(Float32Array); // at the codec's rate
     this.tokens = new Growable(Int32Array);
     this.sound = new Growable(Float32Array);
     Object.assign(this, { sourceSamples: 0, voices: 0, voiceDue: 0, late: about.delay });
@@ -29,7 +29,7 @@ export class Session {
     Object.assign(this, { steps: [], told: 0, sent: 0 });
   }
 
-  async hear({ message, samples, tokens, size }) {
+  async receive({ message, samples, tokens, size }) {
     if (message?.type === "set" && message.voice !== undefined) this.#speakAs(message.voice);
     if (message?.type === "end") return this.#end();
     if (samples) await this.#listen(samples);
@@ -45,15 +45,15 @@ export class Session {
 
   async #listen(samples) {
     this.sourceSamples += samples.length;
-    this.heard.push(this.input.push(samples));
+    this.received.push(this.input.push(samples));
     await this.#encodeWhole();
   }
 
   async #encodeWhole() {
     const { frame_size: size } = this.about;
-    while ((this.tokens.length + 1) * size <= this.heard.length) {
+    while ((this.tokens.length + 1) * size <= this.received.length) {
       const from = this.tokens.length * size;
-      await this.#speech(this.heard.array.slice(from, from + size));
+      await this.#speech(this.received.array.slice(from, from + size));
     }
   }
 
@@ -61,18 +61,18 @@ export class Session {
   async #speech(samples) {
     const began = performance.now();
     const token = await this.encode(samples);
-    await this.#hearVoice();
+    await this.#takeVoice();
     await this.#token(token);
     this.steps.push(performance.now() - began);
     this.#send([token]);
   }
 
-  async #hearVoice() {
+  async #takeVoice() {
     const { about } = this;
-    const seconds = this.heard.length / about.sample_rate;
+    const seconds = this.received.length / about.sample_rate;
     if (!about.voice_size || this.given || seconds < this.voiceDue) return;
-    const frames = Math.floor(this.heard.length / about.hop_length);
-    this.voice = await this.codec.voiceIn(this.heard.view(), Math.max(0, frames - about.voice_frames), frames);
+    const frames = Math.floor(this.received.length / about.hop_length);
+    this.voice = await this.codec.voiceIn(this.received.view(), Math.max(0, frames - about.voice_frames), frames);
     this.voices += 1;
     this.voiceDue = VOICE_TIMES.find((time) => time > seconds) ?? Infinity;
   }
@@ -115,20 +115,20 @@ export class Session {
 
   /** The last token is completed with silence; what comes out is as long as what went in. */
   async #endOfSpeech() {
-    const { about, heard } = this;
-    heard.push(this.input.flush());
-    this.samples = this.limit = heard.length;
-    if (!heard.length) return;
+    const { about, received } = this;
+    received.push(this.input.flush());
+    this.samples = this.limit = received.length;
+    if (!received.length) return;
     const extra = about.mel_silence === undefined ? about.hop_length : 0; // what overlaps at the start
-    const frames = Math.ceil((heard.length + extra) / about.frame_size);
-    heard.push(new Float32Array(frames * about.frame_size - heard.length));
+    const frames = Math.ceil((received.length + extra) / about.frame_size);
+    received.push(new Float32Array(frames * about.frame_size - received.length));
     await this.#encodeWhole();
   }
 
   async #file() {
     const speech = this.kind !== "decode" && this.samples > 0;
     let voice = this.given;
-    if (speech && !voice && this.about.voice_size) voice = await this.codec.voiceOf(this.heard.view(0, this.samples));
+    if (speech && !voice && this.about.voice_size) voice = await this.codec.voiceOf(this.received.view(0, this.samples));
     const frames = this.tokens.length;
     return writeTokens(this.about, {
       tokens: this.tokens.view(),

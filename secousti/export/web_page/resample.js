@@ -17,21 +17,21 @@ export class Resampler {
     this.inputs = new Growable(Float32Array);
     this.made = 0;
     this.first = 0; // the sample that `inputs` begins with
-    this.heard = 0;
+    this.received = 0;
   }
 
   push(samples) {
     if (this.same) return samples;
-    this.heard += samples.length;
+    this.received += samples.length;
     this.inputs.push(samples);
     // Output n needs inputs to floor(n * old / new) + width.
-    const ready = Math.floor(((this.heard - this.width - 1) * this.new) / this.old);
+    const ready = Math.floor(((this.received - this.width - 1) * this.new) / this.old);
     return this.#upTo(Math.max(this.made, ready));
   }
 
   flush() {
     if (this.same) return new Float32Array(0);
-    const length = Math.ceil((this.heard * this.new) / this.old);
+    const length = Math.ceil((this.received * this.new) / this.old);
     this.inputs.push(new Float32Array(2 * this.width + this.old));
     return this.#upTo(length);
   }
@@ -52,7 +52,7 @@ export class Resampler {
     return sum;
   }
 
-  /** What no output hears any more. */
+  /** What no output needs any more. */
   #forget() {
     const needed = Math.max(0, Math.floor((this.made * this.old) / this.new) - this.width);
     if (needed - this.first < 1 << 16) return;

@@ -15,7 +15,7 @@ const KEPT = 8; // results
 let number = 0;
 
 worker.onmessage = ({ data }) => {
-  if (data.session !== undefined) return sessions.get(data.session)?.hear(data);
+  if (data.session !== undefined) return sessions.get(data.session)?.receive(data);
   const { resolve, reject } = waiting.get(data.answer);
   waiting.delete(data.answer);
   if (data.problem) reject(new Problem(data.problem));
@@ -84,7 +84,7 @@ export class Connection {
     this.#leave();
   }
 
-  hear(data) {
+  receive(data) {
     if (this.over) return;
     if (data.size) this.waiting -= data.size;
     else if (data.packet) this.handlers.packet(data.packet, performance.now());

@@ -112,7 +112,7 @@ function explain({ code, message }) {
   const said = sentence(message);
   if (code === "overloaded") return `The server is busy with other people. Try again in a moment. (${said})`;
   if (code === "closing") return "The server is being stopped. What arrived until then is kept.";
-  if (code === "idle") return "The server heard nothing for a while and ended the session.";
+  if (code === "idle") return "The server received nothing for a while and ended the session.";
   if (code === "too_long") return `That was as long as one session may be. ${said}`;
   return said;
 }

@@ -14,7 +14,7 @@ export const PARTS = [
 /**
  * Follows packets of sound from capture to the loudspeaker, in ms of performance.now().
  *
- * For the first sample of every packet that comes back: `algorithmic` until the codec has heard
+ * For the first sample of every packet that comes back: `algorithmic` until the codec has received
  * what it needs, `capture` until that left the page, `network` there and back, `server` waiting and
  * computing (its median, as the server tells it), `jitter` until it is played, and what the `device`
  * takes as far as the browser knows. They add up.

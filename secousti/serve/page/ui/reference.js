@@ -51,9 +51,9 @@ export class Reference {
   }
 
   async use({ samples, rate }, name) {
-    const heard = samples.subarray(0, LONGEST * rate);
-    if (heard.length < SHORTEST * rate) throw new Problem("That is too short to know a voice by: one second is the least.");
-    this.recording = { wav: wavFile(heard, rate), name };
+    const part = samples.subarray(0, LONGEST * rate);
+    if (part.length < SHORTEST * rate) throw new Problem("That is too short to know a voice by: one second is the least.");
+    this.recording = { wav: wavFile(part, rate), name };
     this.voices.clear();
     this.#choose();
     this.#tell(`Listening to ${name} …`);
@@ -64,7 +64,7 @@ export class Reference {
       this.#tell("No voice yet: record one, or choose a recording.");
       throw error;
     }
-    this.#tell(`${name}, ${(heard.length / rate).toFixed(1)} s`);
+    this.#tell(`${name}, ${(part.length / rate).toFixed(1)} s`);
     this.changed();
   }
 
