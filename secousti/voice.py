@@ -14,9 +14,9 @@ STEPS = 127
 _ROUNDING = 1e-3  # half precision may round a number to a little more than 1
 
 
-def quantize(hidden: Tensor) -> Tensor:
+def quantize(voice: Tensor) -> Tensor:
     """float [..., 64] in [-1, 1] -> int8, uniform steps of 1/127."""
-    return torch.round(hidden.float().clamp(-1, 1) * STEPS).to(torch.int8)
+    return torch.round(voice.float().clamp(-1, 1) * STEPS).to(torch.int8)
 
 
 def dequantize(codes: Tensor) -> Tensor:
@@ -24,9 +24,9 @@ def dequantize(codes: Tensor) -> Tensor:
     return codes.float() / STEPS
 
 
-def on_the_wire(hidden: Tensor) -> Tensor:
+def on_the_wire(voice: Tensor) -> Tensor:
     """float [..., 64] -> the nearest float32 numbers that 8 bits can carry."""
-    return dequantize(quantize(hidden))
+    return dequantize(quantize(voice))
 
 
 def as_voices(voice: Any, rows: int, size: int) -> Tensor:

@@ -16,7 +16,7 @@ FLOORS = {
     3: "acoustic semantic paralinguistic vocoder frontend p2psyn.config p2psyn.conformer "
     "p2psyn.convnext p2psyn.mdct p2psyn.modes p2psyn.pseudo_quantizer p2psyn.pseudo_vq p2psyn.rvq",
     4: "base facts hub p2psyn.teacher",
-    5: "codec release p2psyn onecore",
+    5: "codec networks release p2psyn onecore",
     6: "sessions",
     7: "cli serve live files extraction export evaluation integrations",
 }

@@ -87,7 +87,7 @@ def toy_codec(
         codec.paralinguistic.mu.weight.mul_(10)
         # and make the decoded mel move as speech does
         codes, _ = codec.tokenize(mel, lengths=frames)
-        out, _ = codec.synthesize_mel(codes, codec.global_vector(mel, frames))
+        out, _ = codec.synthesize_mel(codes, codec.voice_from_mel(mel, frames))
         last = codec.decoder.seanet.layers.layers[-1].conv
         last.weight.mul_(1.5 / out.std(-1).mean())
         last.bias.fill_(-4.0)

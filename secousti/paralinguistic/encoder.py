@@ -59,9 +59,9 @@ class ParalinguisticEncoder(nn.Module):
         outputs, _ = self.gru(x.transpose(1, 2))
         return outputs[torch.arange(len(lengths), device=mel.device), lengths - 1]
 
-    def project(self, hidden: Tensor) -> Tensor:
+    def project(self, voice: Tensor) -> Tensor:
         """[B, hidden_size] -> G [B, output_dim] (the mean)."""
-        return self.mu(hidden)
+        return self.mu(voice)
 
     def window(self, num_frames: int) -> slice:
         """Which mel frames of a recording of ``num_frames`` the encoder is given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-import secousti.codec as codec_module
+import secousti.networks as networks
 from secousti import SecoustiCodec
 from tests.toy import AUDIO_TOLERANCE, toy_codec, toy_speech
 
@@ -69,7 +69,7 @@ def test_long_recordings_are_worked_through_in_pieces(monkeypatch: pytest.Monkey
     lengths = [wav.shape[1], 70_000]
     whole = codec.encode(wav, codec.sample_rate, lengths=lengths)
     audio = codec.decode(whole)
-    monkeypatch.setattr(codec_module, "_CHUNK_TOKENS", 13)
+    monkeypatch.setattr(networks, "_CHUNK_TOKENS", 13)
     monkeypatch.setattr("secousti.streaming.chunks.CHUNK", 50)
     monkeypatch.setattr("secousti.audio.mel._BLOCK", 37)
     pieces = codec.encode(wav, codec.sample_rate, lengths=lengths)

@@ -82,10 +82,10 @@ def test_paralinguistic(case: tuple[SecoustiCodec, dict[str, Tensor]]) -> None:
     codec, io = case
     mel = io["mel_in"].transpose(1, 2)
     with torch.no_grad():
-        hidden = codec.paralinguistic(mel)
-        close(codec.paralinguistic.project(hidden), io["para_mu_full"])
-        close(codec.paralinguistic.logvar(hidden), io["para_logvar_full"])
-        window = codec.global_vector(mel, torch.full((len(mel),), mel.shape[-1]))
+        voice = codec.paralinguistic(mel)
+        close(codec.paralinguistic.project(voice), io["para_mu_full"])
+        close(codec.paralinguistic.logvar(voice), io["para_logvar_full"])
+        window = codec.voice_from_mel(mel, torch.full((len(mel),), mel.shape[-1]))
         close(codec.paralinguistic.project(window), io["para_mu_official_window"])
 
 
@@ -96,8 +96,8 @@ def test_decode_path(case: tuple[SecoustiCodec, dict[str, Tensor]]) -> None:
     record(codec.decoder.transformer, taps, "decoder_transformer")
     mel = io["mel_in"].transpose(1, 2)
     with torch.no_grad():
-        hidden = codec.global_vector(mel, torch.full((len(mel),), mel.shape[-1]))
-        out, _ = codec.synthesize_mel(io["token"].long()[:, None], hidden)
+        voice = codec.voice_from_mel(mel, torch.full((len(mel),), mel.shape[-1]))
+        out, _ = codec.synthesize_mel(io["token"].long()[:, None], voice)
         close(taps["connector"], io["connector_out"])
         close(taps["decoder_transformer"], io["decoder_transformer_out"])
         close(out.transpose(1, 2), io["mel_out_token"])
@@ -120,8 +120,8 @@ def test_every_tap_of_the_convolutions_and_layers(
     with torch.no_grad():
         codec.acoustic_projection(codec.encoder(mel)[0])
         codes, _ = codec.tokenize(mel)
-        hidden = codec.global_vector(mel, torch.full((len(mel),), mel.shape[-1]))
-        codec.synthesize_mel(codes, hidden)
+        voice = codec.voice_from_mel(mel, torch.full((len(mel),), mel.shape[-1]))
+        codec.synthesize_mel(codes, voice)
     checked = 0
     for name, theirs in io.items():
         key = next(

@@ -76,7 +76,7 @@ def test_tokens_hear_the_pitch_and_the_voice_does_not() -> None:
     other = mel.clone()
     other[:, 80:] = -other[:, 80:]
     assert not torch.equal(codec.tokenize(mel)[0], codec.tokenize(other)[0])
-    assert torch.equal(codec.global_vector(mel, frames), codec.global_vector(other, frames))
+    assert torch.equal(codec.voice_from_mel(mel, frames), codec.voice_from_mel(other, frames))
     assert codec.decode_mel(codec.encode(hum(150.0), 22050)).shape[1] == 80
 
 

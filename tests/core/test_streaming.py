@@ -134,5 +134,5 @@ def test_paralinguistic_of_a_stream_is_the_recent_window() -> None:
     count = codec.config.paralinguistic.window_frames
     frames = wav.shape[1] // 256
     recent = codec.mel(wav)[..., frames - count : frames]
-    expected = codec.global_vector(recent, torch.tensor([count]))
+    expected = codec.voice_from_mel(recent, torch.tensor([count]))
     torch.testing.assert_close(encoder.voice(), expected, atol=1e-5, rtol=0)

@@ -279,8 +279,8 @@ class Objective(nn.Module):
         with torch.no_grad(), torch.autocast(batch.window.device.type, enabled=False):
             mel = self._mel(codec.mel(batch.window))
         frames = -(-batch.window_lengths // codec.hop_length)
-        hidden = codec.paralinguistic(mel, frames.clamp(max=mel.shape[-1]))
-        return codec.paralinguistic.project(hidden), codec.paralinguistic.logvar(hidden)
+        voice = codec.paralinguistic(mel, frames.clamp(max=mel.shape[-1]))
+        return codec.paralinguistic.project(voice), codec.paralinguistic.logvar(voice)
 
     def _stage_two(
         self,
