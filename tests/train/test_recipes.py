@@ -18,9 +18,10 @@ from train.codec.config import Config, TrainingConfig, load
 from train.codec.phoneme_head import PhonemeHead, PhonemeHeadConfig
 from train.codec.setup import training_data
 from train.codec.speaker_adversary import SpeakerAdversary, SpeakerAdversaryConfig
-from train.codec.task import train
+from train.codec.task import CodecTask, train
 from train.data.perturb import Perturbation, PerturbConfig, draw
 from train.data.wsola import stretched
+from train.engine.learner import write_learner
 
 RECIPES = REPO / "configs" / "recipes"
 NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
@@ -53,10 +54,9 @@ def _toy_version(name: str, toy: dict, output: str) -> Config:
         "training": {
             "data": data,
             "schedule": schedule,
-            "warm_start": None,
             "objective": {"phoneme_encoder": {"layers": 1}},
             "run": {"output": output, "log_every": 1, "validate_every": 4, "save_every": 4,
-                    "valid_items": 4, "mixed_precision": "no", "device": "cpu"},
+                    "valid_items": 4, "probes": False, "vocoder": None, "device": "cpu"},
         },
     }  # fmt: skip
     return from_dict(Config, merge(document, changes))
@@ -77,6 +77,28 @@ def test_each_recipe_keeps_the_budget_of_the_control_run(name):
     control, recipe = (load(RECIPES / f"{n}.yaml").training for n in ("control", name))
     assert recipe.schedule.total_steps == control.schedule.total_steps
     assert (recipe.optim, recipe.warm_start) == (control.optim, control.warm_start)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_parameters_that_no_loss_has_reached_yet_do_not_keep_a_run_from_going_on(
+    optimizer, toy, tmp_path
+):
+    """Without draws and before the KL terms begin, nothing reaches the variance of S."""
+    config = _toy_version("control", toy, str(tmp_path))
+    optim = replace(config.training.optim, name=optimizer)
+    config = replace(config, training=replace(config.training, optim=optim))
+    first, second = CodecTask(config), CodecTask(config)
+    for task in (first, second):
+        task.open(task.stages[0])
+    first.learn([first.dataset[0]], 1)
+    first.update(1)
+    write_learner(tmp_path, "objective", first.learner.collect())
+    second.learner.load(tmp_path, "objective", 1)
+    for task in (first, second):
+        task.learn([task.dataset[1]], 2)
+        task.update(2)
+    for name, value in first.objective.state_dict().items():
+        assert torch.equal(value, second.objective.state_dict()[name]), name
 
 
 def test_a_weight_without_its_network_is_refused(toy):

@@ -77,7 +77,7 @@ class CodecTask(Task):
         self.objective = build_objective(config, self.dataset)
         self.vocoder = borrow_vocoder(run.vocoder, config.codec.mel, accelerator.device)
         self.learners, self.modules = {}, {}
-        rows = validation_data(config).corpus.rows if run.probes else []
+        rows = validation_data(config).corpus.rows if run.probes and self.valid else []
         self.speakers, self.pitches = {row.audio: row.speaker for row in rows}, Cache()
 
     @property

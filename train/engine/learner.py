@@ -28,6 +28,8 @@ from train.engine.tree import plain, read_tree, write_tree
 M = TypeVar("M", bound=nn.Module)
 # One layout on disk, whatever the model is spread over.
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+# A parameter that no loss has reached yet has no state to be saved.
+_KNOWN = StateDictOptions(full_state_dict=True, cpu_offload=True, strict=False)
 
 
 class Learner:
@@ -152,7 +154,7 @@ class Learner:
         if saved.exists():
             optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
             state = read_tree(saved)
-            set_optimizer_state_dict(self.model, optimizer, optim_state_dict=state, options=_WHOLE)
+            set_optimizer_state_dict(self.model, optimizer, optim_state_dict=state, options=_KNOWN)
 
     def _weights(self) -> dict[str, Any]:
         weights: dict[str, Any] = get_model_state_dict(self.model, options=_WHOLE)
