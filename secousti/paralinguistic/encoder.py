@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from secousti.config import ParalinguisticConfig
+from secousti.paralinguistic.recurrence import GRU
 
 
 class SqueezeExcite(nn.Module):
@@ -42,7 +43,7 @@ class ParalinguisticEncoder(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(c) for c in config.conv_channels)
         self.se = SqueezeExcite(channels[-1], config.se_reduction)
-        self.gru = nn.GRU(channels[-1], config.hidden_size, batch_first=True)
+        self.gru = GRU(channels[-1], config.hidden_size)
         self.mu = nn.Linear(config.hidden_size, output_dim)
         self.logvar = nn.Linear(config.hidden_size, output_dim)
 
@@ -56,7 +57,7 @@ class ParalinguisticEncoder(nn.Module):
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = torch.relu(norm(conv(x))) * mask
         x = self.se(x, mask)
-        outputs, _ = self.gru(x.transpose(1, 2))
+        outputs = self.gru.outputs(x.transpose(1, 2))
         return outputs[torch.arange(len(lengths), device=mel.device), lengths - 1]
 
     def project(self, voice: Tensor) -> Tensor:
