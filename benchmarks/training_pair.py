@@ -95,9 +95,8 @@ def main() -> None:
         for before, now in zip(found["before"], found["now"], strict=True)
     ]
     print(markdown(["", "s of processor time a step", "calls a step", "waits a step"], rows))
-    print(
-        f"\nfaster by {statistics.median(ratios):.2f} (turns: {min(ratios):.2f} to {max(ratios):.2f})"
-    )
+    middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
+    print(f"\nfaster by {middle:.2f} (turns: {low:.2f} to {high:.2f})")
 
 
 if __name__ == "__main__":

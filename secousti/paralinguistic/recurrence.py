@@ -23,10 +23,10 @@ class GRU(nn.GRU):
     def outputs(self, x: Tensor) -> Tensor:
         """[B, T, C] -> [B, T, H]."""
         if not torch.is_grad_enabled() or not _walks(x):
-            return self(x)[0]  # type: ignore[no-any-return]
+            y: Tensor = self(x)[0]
+            return y
         weights = (self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
-        y: Tensor = _Recurrence.apply(x, *weights, self)
-        return y
+        return _Recurrence.apply(x, *weights, self)
 
 
 class _Recurrence(torch.autograd.Function):
@@ -76,13 +76,15 @@ class _Recurrence(torch.autograd.Function):
 def _through_time(grad: Tensor, slopes: Tensor, update: Tensor, w: Tensor) -> Tensor:
     """The whole gradient [B, T, H] at every output: its own, and what later steps send back."""
     arriving = torch.empty_like(grad)
-    gradients, kept = grad.unbind(1), update.unbind(1)
-    at_gates, places = slopes.unbind(1), arriving.unbind(1)
-    later = torch.zeros_like(grad[:, 0])
+    gradients, kept, at_gates = grad.unbind(1), update.unbind(1), slopes.unbind(1)
+    places, wide = arriving.unbind(1), arriving[:, :, None].unbind(1)  # [B, H], [B, 1, H]
+    gates, later = torch.empty_like(slopes[:, 0]), torch.zeros_like(grad[:, 0])
+    side_by_side = gates.flatten(1)  # a view, [B, 3 H]
     for t in range(len(gradients) - 1, -1, -1):
-        here = torch.add(gradients[t], later, out=places[t])
-        gates = (at_gates[t] * here[:, None]).flatten(1)
-        later = torch.addmm(here * kept[t], gates, w)
+        torch.add(gradients[t], later, out=places[t])
+        torch.mul(at_gates[t], wide[t], out=gates)
+        torch.mul(places[t], kept[t], out=later)
+        later.addmm_(side_by_side, w)
     return arriving
 
 
