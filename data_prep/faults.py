@@ -44,10 +44,5 @@ class Fault:
         object.__setattr__(self, "name", readable(self.name))
         object.__setattr__(self, "reason", readable(self.reason))
 
-    @property
-    def dropped(self) -> bool:
-        """True when the utterance is left out."""
-        return KINDS[self.kind][1]
-
 
 OnFault = Callable[[Fault], None]

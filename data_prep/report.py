@@ -53,11 +53,6 @@ class Summary:
         """Utterances kept in all splits."""
         return sum(self.kept.values())
 
-    @property
-    def dropped(self) -> int:
-        """Utterances (or manifest lines) left out."""
-        return sum(count for kind, count in self.fault_counts.items() if KINDS[kind][1])
-
     def add_fault(self, fault: Fault) -> None:
         """Count and write down one fault."""
         self.fault_counts[fault.kind] += 1

@@ -17,7 +17,6 @@ FILE = ("audio", "audio_filepath", "file", "path", "file_name", "filename", "wav
 TEXT = ("text", "transcript", "transcription", "sentence", "normalized_text")
 SPEAKER = ("speaker", "speaker_id", "client_id", "spk")
 LANGUAGE = ("language", "lang", "locale")
-SUFFIXES = (".csv", ".tsv", ".txt")
 _PLAIN = ("\t", "|")
 _MOST_LINES = 50  # of one quoted field
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")

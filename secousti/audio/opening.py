@@ -1,4 +1,4 @@
-"""The one door for recordings in files, pipes and memory; their bytes tell what they are."""
+"""Recordings opened from files, pipes and memory; their bytes tell what they are."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Rewound:
         self._file.close()
 
 
-def open_audio(source: Source | Rewound, name: str | None = None) -> AudioReader:
+def open_audio(
+    source: Source | Rewound, name: str | None = None, path: str | None = None
+) -> AudioReader:
     """Open a recording; use it as a context manager.
 
     Args:
@@ -53,6 +55,7 @@ def open_audio(source: Source | Rewound, name: str | None = None) -> AudioReader
             cannot seek is decoded as it arrives if it is WAV; other audio is gathered on disk
             first, as its formats need.
         name: of the recording, for messages.
+        path: of a file given open, which FFmpeg then reads where it lies.
 
     Raises:
         SecoustiError: no such file, empty, not audio, or of a format that needs FFmpeg where
@@ -64,8 +67,10 @@ def open_audio(source: Source | Rewound, name: str | None = None) -> AudioReader
         return _open_path(os.fspath(source), name or str(source))
     if isinstance(source, io.TextIOBase):
         raise SecoustiError("an audio file must be open in binary mode, open(path, 'rb')")
-    path = getattr(source, "name", None)
-    return _open(source, None, name or (path if isinstance(path, str) else "the file given"))
+    if name is None:
+        named = getattr(source, "name", None)
+        name = named if isinstance(named, str) else "the file given"
+    return _open(source, path, name)
 
 
 def _open_path(path: str, name: str) -> AudioReader:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from secousti.container.errors import TruncatedError
-
 
 class Readable(Protocol):
     """What a stream is read from."""
@@ -33,15 +31,3 @@ def read_up_to(file: Readable, size: int) -> bytes:
             break
         data += more
     return data or b""
-
-
-def read_exactly(file: Readable, size: int, what: str) -> bytes:
-    """Exactly ``size`` bytes.
-
-    Raises:
-        TruncatedError: the file ends inside ``what``.
-    """
-    data = read_up_to(file, size)
-    if len(data) < size:
-        raise TruncatedError(f"it ends inside {what}")
-    return data

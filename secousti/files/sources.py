@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,7 +122,7 @@ def open_speech(
 def _reader(opened: Opened, raw: RawFormat | None) -> AudioReader:
     if raw is not None:
         return RawReader(opened.file, raw, opened.name)
-    return open_audio(opened.file if opened.path is None else opened.path, opened.name)
+    return open_audio(opened.file, opened.name, opened.path)
 
 
 def _live(
@@ -176,8 +175,3 @@ def read_tokens(reader: Reader, codecs: LoadedCodecs, live: bool) -> Speech:
     )
     tokens = (event for event in reader if not isinstance(event, Voice))
     return Speech(codec, header, tokens, live, reader, note)
-
-
-def has_contents(path: str) -> bool:
-    """Whether a path names something that can be read: a file, a pipe or a device."""
-    return os.path.exists(path) and not os.path.isdir(path)

@@ -48,7 +48,6 @@ _TASKS: dict[Kind, Callable[[Any], Task]] = {
     "vocoder": VocoderTask,
     "listener": VoiceTask,
 }
-MODULES = {"codec": "train", "vocoder": "train.vocoder", "listener": "train.voice"}
 _TRIED = 6  # steps of each stage that are timed
 _LEAST = 2  # steps of a stage
 _SURE = 0.97  # of the time is planned for: steps are not all alike

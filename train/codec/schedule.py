@@ -19,25 +19,6 @@ SEMANTIC = ("semantic_projection", "quantizer", "paralinguistic", "connector", "
 DISCRIMINATOR = "discriminator"
 PHONEME_HEAD = "phoneme_head"
 SPEAKER_ADVERSARY = "speaker_adversary"
-LOSSES = (
-    "mel",
-    "acoustic",
-    "contrastive",
-    "kl_semantic",
-    "kl_para",
-    "commitment",
-    "token_mel",
-    "loudness",
-    "intelligibility",
-    "discriminator",
-    "adversarial",
-    "features",
-    "conversion",
-    "conversion_words",
-    "phonemes",
-    "speaker",
-    "confusion",
-)
 
 SYNTHESIS = ("decoder", "connector", "paralinguistic")  # what no token depends on
 

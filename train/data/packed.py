@@ -115,15 +115,6 @@ class PackedCorpus:
             out[first - start : last - start] = pcm.astype(np.float32) / 32768
         return out
 
-    def select(self, **conditions: str | Sequence[str]) -> list[int]:
-        """Indices of the rows whose fields equal (or are among) the values given by name."""
-        wanted = {k: {v} if isinstance(v, str) else set(v) for k, v in conditions.items()}
-        return [
-            i
-            for i, row in enumerate(self.rows)
-            if all(getattr(row, name) in values for name, values in wanted.items())
-        ]
-
     def seconds(self) -> float:
         """Duration of all rows together."""
         return sum(row.length for row in self.rows) / self.sample_rate

@@ -92,7 +92,6 @@ class Metric(ABC):
         label: the column's heading.
         direction: whether a higher or a lower value is better.
         unit: of the value; empty for a plain number.
-        needs_reference: whether it compares with the recording that went in.
         requires: packages it imports.
         source: the publication or implementation that defines it.
         revision: of our own code; raise it whenever a change moves a value, so that scores in a
@@ -106,7 +105,6 @@ class Metric(ABC):
     label: ClassVar[str]
     direction: ClassVar[Literal["higher", "lower"]]
     unit: ClassVar[str] = ""
-    needs_reference: ClassVar[bool] = True
     requires: ClassVar[tuple[Requirement, ...]] = ()
     source: ClassVar[str] = ""
     revision: ClassVar[int] = 1

@@ -21,7 +21,6 @@ class OpinionMetric(Metric):
 
     direction = "higher"
     unit = "MOS"
-    needs_reference = False
 
 
 @dataclass

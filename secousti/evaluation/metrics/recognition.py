@@ -48,7 +48,6 @@ class ErrorRate(Metric):
     model: str = ""
 
     direction = "lower"
-    needs_reference = False
     unit = "%"
     requires = (Requirement("jiwer"),)
     source = "Levenshtein distance over reference length; package jiwer"
@@ -116,7 +115,6 @@ class WordErrorIncrease(ErrorRate):
 
     name = "wer_increase"
     label = "ΔWER"
-    needs_reference = True
 
     def compute(self, sample: Sample) -> Score:
         truth = self.truth(sample)
@@ -131,7 +129,6 @@ class TranscriptErrorRate(ErrorRate):
 
     name = "dwer"
     label = "dWER"
-    needs_reference = True
 
     def compute(self, sample: Sample) -> Score:
         truth = self.transcript(sample.source(), sample.language)
