@@ -78,11 +78,11 @@ def evaluate(
         versions=versions(list(codecs.values()), list(metrics.values())),
         quoted=quoted,
     )
-    write_report(summary, suite, out, utterances)
+    write_report(summary, suite, out)
     return summary
 
 
-def write_report(summary: Summary, suite: Suite, out: Path, utterances: list[Utterance]) -> None:
+def write_report(summary: Summary, suite: Suite, out: Path) -> None:
     """Tables, pictures, the page and the material for a listening test."""
     figures = draw_figures(summary, suite.figures, out / "figures")
     write_texts(summary, out, figures)

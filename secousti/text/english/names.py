@@ -88,10 +88,10 @@ def _name(match: re.Match[str]) -> str:
     if re.fullmatch(r"\d{2,}[KMB]|\d+B", word):
         return word
     parts = re.findall(r"[A-Za-z]+|\d+", word)
-    return " ".join(_part(part, parts) for part in parts)
+    return " ".join(_part(part) for part in parts)
 
 
-def _part(part: str, parts: list[str]) -> str:
+def _part(part: str) -> str:
     if part.isdigit():
         return digits(part) if part.startswith("0") and len(part) > 1 else part
     if len(part) == 1 or (part.isupper() and len(part) <= 2):
