@@ -11,7 +11,7 @@ from typing import Any
 from secousti.errors import SecoustiError
 from secousti.evaluation.cache import Cache
 from secousti.evaluation.codecs import Codec
-from secousti.evaluation.datasets import Utterance, load_dataset
+from secousti.evaluation.datasets import load_dataset
 from secousti.evaluation.metrics import Metric
 from secousti.evaluation.report.figures import draw_figures
 from secousti.evaluation.report.page import write_page
