@@ -4,12 +4,15 @@ All frames of a batch, [B, L, d], are rows of two matrices S and P. The loss nee
 ``C = tau * S P^T`` along both axes, and C of 32,000 pairs takes 4 GB, several times over in
 backward. Here C exists one tile at a time: the two log-sum-exps are accumulated online, and
 backward computes each tile again, so memory grows with the number of pairs, not its square.
+On NVIDIA GPUs a tile is one kernel (``contrastive_kernels.py``).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -60,9 +63,15 @@ class FrameContrastiveLoss(nn.Module):
                 not, neither as pairs nor as negatives.
         """
         scale = self.log_scale[0].clamp(max=self.max_log_scale).exp()
+        gather = self.gather and dist.is_initialized() and dist.get_world_size() > 1
+        if not gather and _has_kernels(speech.device):
+            from secousti.semantic.contrastive_kernels import FusedLoss
+
+            # All pairs, counted or not: choosing them here would wait for the device.
+            s, p = (F.normalize(x.flatten(0, 1).float(), dim=-1) for x in (speech, phonemes))
+            return FusedLoss.apply(s, p, mask.flatten(), scale)
         s = F.normalize(speech[mask].float(), dim=-1)  # [N, d]
         p = F.normalize(phonemes[mask].float(), dim=-1)
-        gather = self.gather and dist.is_initialized() and dist.get_world_size() > 1
         loss: Tensor = _TiledLoss.apply(s, p, scale, self.tile, gather)
         return loss
 
@@ -117,6 +126,14 @@ class _TiledLoss(torch.autograd.Function):
             dist.all_reduce(d_p)
         factor = grad * share
         return d_s * (factor * scale), d_p[own] * (factor * scale), d_scale * factor, None, None
+
+
+@lru_cache(maxsize=8)
+def _has_kernels(device: torch.device) -> bool:
+    """Whether tiles are computed by Triton: on NVIDIA's GPUs that multiply in TF32."""
+    if device.type != "cuda" or torch.version.hip is not None:
+        return False
+    return find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _tiles(rows: int, columns: int, tile: int) -> Iterator[tuple[slice, slice]]:

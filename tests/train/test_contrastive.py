@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -117,6 +122,43 @@ def test_memory_grows_with_n_not_with_its_square():
     with Watch():
         contrastive_loss(s, p, scale, tile=100).backward()
     assert largest <= 3000 * 8
+
+
+def test_kernels_find_the_loss_and_gradients_of_float64():
+    pytest.importorskip("triton")
+    script = Path(__file__).with_name("fused_contrastive.py")
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert max(found["float32"]) < 1e-5
+    assert max(found["one pair"]) < 1e-5  # none counts: a loss and gradients of 0
+    assert max(found["tf32"]) < 1e-3
+    assert max(found["tf32, sharpest"]) < 3e-3  # rounded logits of up to 100
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_kernels_compile_to_tf32_products_that_fit_every_gpu(capability, tmp_path, monkeypatch):
+    triton = pytest.importorskip("triton")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from secousti.semantic import contrastive_kernels as kernels
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    sizes = {"d": 512, "BLOCK": kernels._BLOCK, "DEPTH": kernels._DEPTH}
+    for kernel in (kernels._log_sum_exp_kernel, kernels._gradient_kernel):
+        whole = {"first", "rows", "columns"}
+        kinds = {name: "i32" if name in whole else "*fp32" for name in kernel.arg_names}
+        kinds |= {"counts": "*i32"} | dict.fromkeys(sizes, "constexpr")
+        compiled = triton.compile(
+            ASTSource(kernel, kinds, sizes),
+            target=GPUTarget("cuda", capability, 32),
+            options={"num_warps": 8, "num_stages": 2},
+        )
+        assert "tf32" in compiled.asm["ptx"]
+        assert compiled.metadata.shared <= 99 * 1024  # what the smallest of them has
 
 
 def _two_processes(rank, address, results):
