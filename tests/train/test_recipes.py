@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from secousti import SecoustiCodec
-from secousti.config import from_dict, merge, read_yaml
+from secousti.config import CodecConfig, from_dict, merge, read_yaml
 from secousti.errors import SecoustiError
 from secousti.text.inventory import IGNORE, SILENCE, symbol_ids
 from tests.toy import toy_speech
@@ -19,6 +20,7 @@ from train.codec.phoneme_head import PhonemeHead, PhonemeHeadConfig
 from train.codec.setup import training_data
 from train.codec.speaker_adversary import SpeakerAdversary, SpeakerAdversaryConfig
 from train.codec.task import CodecTask, train
+from train.codec.teacher import Teacher, distance
 from train.data.perturb import Perturbation, PerturbConfig, draw
 from train.data.wsola import stretched
 from train.engine.learner import write_learner
@@ -31,6 +33,7 @@ ADDS = {
     "phoneme_head": {"phonemes"},
     "speaker_adversary": {"speaker", "confusion"},
     "content": {"phonemes", "speaker", "confusion"},
+    "distilled": {"teacher"},
 }
 
 
@@ -38,6 +41,17 @@ ADDS = {
 def toy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     return toy_document(folder, write_corpus(folder))
+
+
+def _teacher(toy: dict) -> str:
+    """A saved codec of the toy's sizes that hears the future."""
+    folder = Path(toy["training"]["data"]["root"]) / "teacher"
+    if not folder.exists():
+        torch.manual_seed(0)
+        causal = {"seanet": {"causal": False}, "transformer": {"causal": False}}
+        config = from_dict(CodecConfig, merge(toy["codec"], causal))
+        SecoustiCodec(config).save_pretrained(folder)
+    return str(folder)
 
 
 def _toy_version(name: str, toy: dict, output: str) -> Config:
@@ -49,12 +63,15 @@ def _toy_version(name: str, toy: dict, output: str) -> Config:
     schedule = {"total_steps": 4}
     if document["training"]["schedule"].get("confusion"):
         schedule["confusion"] = ramp
+    objective = {"phoneme_encoder": {"layers": 1}}
+    if document["training"]["objective"].get("teacher"):
+        objective["teacher"] = _teacher(toy)
     changes = {
         "codec": toy["codec"],
         "training": {
             "data": data,
             "schedule": schedule,
-            "objective": {"phoneme_encoder": {"layers": 1}},
+            "objective": objective,
             "run": {"output": output, "log_every": 1, "validate_every": 4, "save_every": 4,
                     "valid_items": 4, "probes": False, "vocoder": None, "device": "cpu"},
         },
@@ -70,6 +87,7 @@ def test_each_recipe_trains_and_encodes(name, toy, tmp_path):
     codec = SecoustiCodec.from_pretrained(tmp_path / "codec")
     encoded = codec.encode(toy_speech(0.5), RATE)
     assert codec.decode_mel(encoded).isfinite().all()
+    assert codec.causal == (name != "noncausal")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -103,6 +121,9 @@ def test_parameters_that_no_loss_has_reached_yet_do_not_keep_a_run_from_going_on
 
 def test_a_weight_without_its_network_is_refused(toy):
     config = _toy_version("content", toy, "nowhere").training
+    taught = replace(config.schedule, teacher=1.0)
+    with pytest.raises(SecoustiError, match=r"objective\.teacher"):
+        TrainingConfig(config.data, config.run, taught, config.objective)
     for name in ("phoneme_head", "speaker_adversary"):
         objective = replace(config.objective, **{name: None})
         with pytest.raises(SecoustiError, match=rf"objective\.{name}"):
@@ -179,6 +200,38 @@ def test_padding_changes_no_answer():
     semantic = torch.randn(1, 6, 12)
     mask = torch.arange(12)[None] < 8
     torch.testing.assert_close(adversary(semantic, mask), adversary(semantic[..., :8], mask[:, :8]))
+
+
+# ------------------------------------------------------------------ teacher
+def test_the_teacher_hears_the_future_and_stays_as_it_was(toy):
+    student = SecoustiCodec(from_dict(CodecConfig, toy["codec"]))
+    teacher = Teacher(_teacher(toy), student).train()
+    assert not teacher.training
+    assert not any(p.requires_grad for p in teacher.parameters())
+    mel = torch.randn(1, 80, 16)
+    later = mel.clone()
+    later[..., 12:] += 1
+    assert not torch.equal(teacher(later)[..., 0], teacher(mel)[..., 0])
+
+
+def test_the_same_latents_are_no_distance_and_padding_does_not_count():
+    latents = torch.randn(2, 5, 6)
+    mask = torch.ones(2, 6).bool()
+    assert distance(3 * latents, latents, mask) == pytest.approx(0, abs=1e-6)
+    mask[1, 3:] = False
+    other = latents.clone()
+    other[1, :, 3:] = 7
+    assert distance(other, latents, mask) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"mel": {"n_mels": 40}}, "other mels"), ({"seanet": {"ratios": [2]}}, "every 2 mel frames")],
+)
+def test_a_teacher_of_other_frames_is_refused(changes, reason, toy, tmp_path):
+    SecoustiCodec(from_dict(CodecConfig, merge(toy["codec"], changes))).save_pretrained(tmp_path)
+    with pytest.raises(SecoustiError, match=reason):
+        Teacher(str(tmp_path), SecoustiCodec(from_dict(CodecConfig, toy["codec"])))
 
 
 # ------------------------------------------------------------------ perturbation

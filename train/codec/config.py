@@ -78,7 +78,8 @@ class ObjectiveConfig:
             needs.
         phoneme_head: what reads phonemes off the latents before quantization, which
             ``schedule.phonemes`` needs. speaker_adversary: size of the network that tells the
-            speaker from S, which ``schedule.confusion`` needs.
+            speaker from S, which ``schedule.confusion`` needs. teacher: folder or name of the saved
+            codec that ``schedule.teacher`` needs.
         warp_share: of the items, whose encoder is given another voice than the decoder is asked
             for, all frequencies multiplied by a factor within ``warp`` (``train/codec/warp.py``).
     """
@@ -96,6 +97,7 @@ class ObjectiveConfig:
     listener: str | None = None
     phoneme_head: PhonemeHeadConfig | None = None
     speaker_adversary: SpeakerAdversaryConfig | None = None
+    teacher: str | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
 
@@ -186,11 +188,13 @@ class TrainingConfig:
         for name, weight in (
             ("phoneme_head", self.schedule.phonemes),
             ("speaker_adversary", self.schedule.confusion.upper),
+            ("teacher", self.schedule.teacher),
         ):
             if weight > 0 and getattr(self.objective, name) is None:
                 raise SecoustiError(
                     f"the loss of objective.{name} has a weight in the schedule, but there is no "
-                    f"such network: set objective.{name} to {{}} or to its values"
+                    f"such network: set objective.{name} ({{}} for its defaults; a folder for the "
+                    "teacher)"
                 )
 
 

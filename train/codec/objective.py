@@ -28,11 +28,12 @@ from train.codec.mel_discriminator import MelDiscriminator
 from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss
 from train.codec.phoneme_head import PhonemeHead
 from train.codec.speaker_adversary import SpeakerAdversary
+from train.codec.teacher import Teacher, distance
 from train.codec.warp import VoiceWarp
 from train.voice.listener import load_listener
 
 # What trains beside the codec.
-OWN = ("text", "discriminator", "phoneme_head", "speaker_adversary")
+OWN = ("text", "discriminator", "phoneme_head", "speaker_adversary", "teacher_head")
 
 
 class TextBranch(nn.Module):
@@ -133,6 +134,8 @@ class Objective(nn.Module):
             if config.speaker_adversary is not None
             else None
         )
+        self.teacher = None if config.teacher is None else Teacher(config.teacher, codec)
+        self.teacher_head = None if self.teacher is None else nn.Linear(width, self.teacher.width)
         self.conversion = None
         if config.listener is not None:
             self.conversion = Conversion(codec, load_listener(config.listener))
@@ -188,6 +191,8 @@ class Objective(nn.Module):
             losses["acoustic"] = masked_mse(semantics.a_hat, target, mask & own_voice)
             losses |= self._stage_two(semantics, mel, mel_mask, weights)
             losses |= self._content(semantics, batch, mask, weights)
+            if "teacher" in weights:
+                losses["teacher"] = self._taught(semantics.latents, mel, mask)
         losses = {name: value for name, value in losses.items() if name in weights}
         losses["loss"] = sum(
             (weights[name] * value for name, value in losses.items()), mel.new_zeros(())
@@ -245,6 +250,12 @@ class Objective(nn.Module):
     def _mel(self, features: Tensor) -> Tensor:
         """The mel alone: what the decoder aims at and G is taken from."""
         return features[:, : self.codec.config.mel.n_mels]
+
+    def _taught(self, latents: Tensor, mel: Tensor, mask: Tensor) -> Tensor:
+        """How far latents [B, D, L] are from telling the teacher's of the recording's mel."""
+        assert self.teacher is not None
+        assert self.teacher_head is not None
+        return distance(self.teacher_head(latents.mT).mT, self.teacher(mel), mask)
 
     def semantics(self, z: Tensor, batch: Batch, mask: Tensor) -> Semantics:
         """Equations 1, 2 and 4: tokens and paralinguistic vector to the prediction of A."""

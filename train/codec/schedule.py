@@ -19,6 +19,7 @@ SEMANTIC = ("semantic_projection", "quantizer", "paralinguistic", "connector", "
 DISCRIMINATOR = "discriminator"
 PHONEME_HEAD = "phoneme_head"
 SPEAKER_ADVERSARY = "speaker_adversary"
+TEACHER_HEAD = "teacher_head"
 
 SYNTHESIS = ("decoder", "connector", "paralinguistic")  # what no token depends on
 
@@ -69,7 +70,8 @@ class ScheduleConfig:
         phonemes: weight of reading phonemes off the latents before quantization
             (``train/codec/phoneme_head.py``); confusion: of hiding the speaker in S
             (``train/codec/speaker_adversary.py``), rising like a KL term, while the network that
-            tells the speaker learns from the first step on. Both wherever tokens train.
+            tells the speaker learns from the first step on; teacher: of telling a teacher's latents
+            (``train/codec/teacher.py``). All three wherever tokens train.
         commitment: weight of the quantizer's own loss (VQ-VAE and SimVQ; FSQ has none).
     """
 
@@ -90,6 +92,7 @@ class ScheduleConfig:
     conversion_words: float = 0.0
     phonemes: float = 0.0
     confusion: KLWarmup = field(default_factory=lambda: KLWarmup(upper=0.0))
+    teacher: float = 0.0
     commitment: float = 1.0
 
     def __post_init__(self) -> None:
@@ -176,7 +179,8 @@ class Schedule:
         """What tokens should tell, and what not."""
         confusion = self.config.confusion
         adversary = {"speaker": 1.0, "confusion": confusion.weight(step)}
-        return {"phonemes": self.config.phonemes, **(adversary if confusion.upper > 0 else {})}
+        told = {"phonemes": self.config.phonemes, "teacher": self.config.teacher}
+        return {**told, **(adversary if confusion.upper > 0 else {})}
 
     def _adversarial(self, step: int) -> dict[str, float]:
         """It learns from the first step on, and is believed once its weight rises."""
@@ -198,6 +202,7 @@ def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
         *SEMANTIC,
         *((PHONEME_HEAD,) if config.phonemes > 0 else ()),
         *((SPEAKER_ADVERSARY,) if config.confusion.upper > 0 else ()),
+        *((TEACHER_HEAD,) if config.teacher > 0 else ()),
     )
     if config.strategy == "joint":
         return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *semantic, *discriminator))),)
