@@ -32,6 +32,7 @@ RATE = 22050
 ADDS = {
     "phoneme_head": {"phonemes"},
     "speaker_adversary": {"speaker", "confusion"},
+    "speaker_classes": {"speaker", "confusion"},
     "content": {"phonemes", "speaker", "confusion"},
     "distilled": {"teacher"},
 }
@@ -176,13 +177,14 @@ def test_nothing_aligned_is_no_loss(head):
 
 
 # ------------------------------------------------------------------ speaker
-def test_the_adversary_learns_from_one_loss_and_the_encoder_from_the_other():
+@pytest.mark.parametrize("kind", ["voices", "speakers"])
+def test_the_adversary_learns_from_one_loss_and_the_encoder_from_the_other(kind):
     torch.manual_seed(0)
-    adversary = SpeakerAdversary(6, 3, SpeakerAdversaryConfig(channels=8))
-    semantic = torch.randn(4, 6, 9, requires_grad=True)
+    adversary = SpeakerAdversary(6, 3, SpeakerAdversaryConfig(kind, channels=8))
+    semantic, voice = (torch.randn(4, 6, *n, requires_grad=True) for n in ((9,), ()))
     mask = torch.ones(4, 9).bool()
     mask[1, 5:] = False
-    found = adversary.losses(semantic, mask, torch.tensor([0, 1, 2, 0]))
+    found = adversary.losses(semantic, mask, voice, torch.tensor([0, 1, 2, 0]))
     found["speaker"].backward(retain_graph=True)
     assert semantic.grad is None
     assert all(p.grad is not None for p in adversary.parameters())
@@ -191,15 +193,39 @@ def test_the_adversary_learns_from_one_loss_and_the_encoder_from_the_other():
     assert all(p.grad is None for p in adversary.parameters())
     assert semantic.grad.abs().sum() > 0
     assert semantic.grad[1, :, 5:].abs().sum() == 0
+    assert voice.grad is None
     assert found["confusion"] >= 0
+
+
+@pytest.mark.parametrize("kind", ["voices", "speakers"])
+def test_a_speaker_that_can_be_told_is_told_and_then_hidden(kind):
+    torch.manual_seed(0)
+    adversary = SpeakerAdversary(6, 4, SpeakerAdversaryConfig(kind, channels=8))
+    speakers, voices = torch.tensor([0, 1, 2, 3, 0]), torch.randn(4, 6)
+    said, mask = torch.randn(5, 6, 9), torch.ones(5, 9).bool()
+    semantic = (said + 2 * voices[speakers, :, None]).requires_grad_(True)
+    learner = torch.optim.Adam(adversary.parameters(), lr=0.02)
+    hider = torch.optim.Adam([semantic], lr=0.2)
+    histories = {}
+    for name, optimizer in (("speaker", learner), ("confusion", hider)):
+        histories[name] = []
+        for _ in range(60):
+            found = adversary.losses(semantic, mask, voices[speakers], speakers)[name]
+            optimizer.zero_grad()
+            found.backward()
+            optimizer.step()
+            histories[name].append(found.item())
+    assert histories["speaker"][-1] < 0.5 * histories["speaker"][0]
+    assert histories["confusion"][-1] < 0.3 * histories["confusion"][0]
 
 
 def test_padding_changes_no_answer():
     torch.manual_seed(0)
     adversary = SpeakerAdversary(6, 3, SpeakerAdversaryConfig(channels=8)).eval()
-    semantic = torch.randn(1, 6, 12)
+    semantic, voice = torch.randn(1, 6, 12), torch.randn(1, 6)
     mask = torch.arange(12)[None] < 8
-    torch.testing.assert_close(adversary(semantic, mask), adversary(semantic[..., :8], mask[:, :8]))
+    whole = adversary(semantic, mask, voice)
+    torch.testing.assert_close(whole, adversary(semantic[..., :8], mask[:, :8], voice))
 
 
 # ------------------------------------------------------------------ teacher

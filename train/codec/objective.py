@@ -244,7 +244,9 @@ class Objective(nn.Module):
             losses["phonemes"] = self.phoneme_head(semantics.latents, batch.phonemes, mask)
         if "speaker" in weights:
             assert self.speaker_adversary is not None
-            losses |= self.speaker_adversary.losses(semantics.vectors, mask, batch.speakers)
+            losses |= self.speaker_adversary.losses(
+                semantics.vectors, mask, semantics.voice, batch.speakers
+            )
         return losses
 
     def _mel(self, features: Tensor) -> Tensor:
