@@ -1,6 +1,6 @@
 """Where a codec loses quality: its vocoder alone, A, and its tokens, on 16 recordings.
 
-    python -m benchmarks.ceilings ../shared/speech/valid.jsonl --model mini-21hz [--model RUN/codec]
+    python -m benchmarks.ceilings corpora/mini/valid.jsonl --model mini-21hz [--model RUN/codec]
 
 PESQ-WB, STOI and DNSMOS (overall, and of the signal) on 16 recordings of more than 2.5 s, evenly
 spread over the manifest. ``--vocoder`` speaks through the vocoder of another folder or model, which

@@ -5,7 +5,7 @@
 Every recording is one stream, token by token, batch 1, one thread. The reference is PyTorch's
 StreamEncoder and StreamDecoder with the recording's own voice. Decoders and vocoders are given
 the reference's ids, so that a changed id is counted once. Recordings are those of
-SECOUSTI_SPEECH (or ../shared/speech), spread evenly over valid.jsonl.
+SECOUSTI_SPEECH (or corpora/mini), spread evenly over valid.jsonl.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def manifest(minutes: float, folder: Path) -> tuple[Path, float]:
     """Recordings of about ``minutes`` in all, spread over the training list."""
-    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT.parent / "shared" / "speech"))
+    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT / "corpora" / "mini"))
     rows = read_lines(root / "train.jsonl")
     rows = [row for row in rows if row["duration"] > 1.5]
     mean = sum(row["duration"] for row in rows) / len(rows)

@@ -3,7 +3,7 @@
     python -m benchmarks.id_stability --model mini-21hz --markdown docs/tables/id_stability.md
 
 The reference is ``codec.encode`` of each recording alone: float32, CPU, one thread. Recordings
-are those of the folder SECOUSTI_SPEECH (or ../shared/speech), spread evenly over valid.jsonl.
+are those of the folder SECOUSTI_SPEECH (or corpora/mini), spread evenly over valid.jsonl.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 
 def recordings(count: int, rate: int) -> list[Tensor]:
     """Every n-th recording of the validation list, at ``rate`` Hz."""
-    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT.parent / "shared" / "speech"))
+    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT / "corpora" / "mini"))
     lines = (root / "valid.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line)["audio"] for line in lines[:: max(1, len(lines) // count)]][:count]
     loaded = [load_audio(root / row) for row in rows]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.live_ids [--models mini-21hz] [--hours 1] [--chunks 160 1024 7777]
 
-Recordings of SECOUSTI_SPEECH (or ../shared/speech), one after another as streams of ten minutes
+Recordings of SECOUSTI_SPEECH (or corpora/mini), one after another as streams of ten minutes
 (``--minutes``), and as many minutes of synthetic sound (noise of wandering level, sweeps, clicks,
 silence). Each stream is encoded whole and live in chunks of every size. Prints, per model, the
 ids compared, those that differ, and how many digits lie nearer to a boundary than 1e-4 and 1e-6:
@@ -52,7 +52,7 @@ class Nearness:
 
 def spoken(rate: int) -> Iterator[Tensor]:
     """Endless recordings [N] at ``rate`` Hz."""
-    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT.parent / "shared" / "speech"))
+    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT / "corpora" / "mini"))
     lines = (root / "valid.jsonl").read_text(encoding="utf-8").splitlines()
     while True:
         for line in lines:

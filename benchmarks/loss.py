@@ -4,7 +4,7 @@ Validation recordings go through the codec; tokens are lost at random or in burs
 for every strategy. Scores are against the recording, and the log-mel error also against what is
 decoded without losses; intervals are over speakers.
 
-    python -m benchmarks.loss ../shared/speech/valid.jsonl [--recordings 24] \\
+    python -m benchmarks.loss corpora/mini/valid.jsonl [--recordings 24] \\
         [--figure docs/images/loss.png] [--markdown docs/tables/loss.md]
 
 Needs ``pesq``, ``pystoi`` and ``matplotlib`` (extra: train).

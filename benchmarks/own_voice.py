@@ -1,6 +1,6 @@
 """How far voice conversion can get: each speaker's words, coded in the speaker's own voice.
 
-    python -m benchmarks.own_voice ../shared/speech/valid.jsonl --model mini-21hz [--model ...]
+    python -m benchmarks.own_voice corpora/mini/valid.jsonl --model mini-21hz [--model ...]
 
 One recording of a speaker goes through the codec, its voice taken from itself; the similarity is to
 another recording of the same speaker (Resemblyzer's cosine, as in ``secousti eval conversion``). A

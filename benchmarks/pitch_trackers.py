@@ -1,6 +1,6 @@
 """Which pitch tracker agrees with itself on speech that a codec or noise has changed.
 
-    SECOUSTI_SPEECH=../shared/speech python -m benchmarks.pitch_trackers [--limit 10]
+    SECOUSTI_SPEECH=corpora/mini python -m benchmarks.pitch_trackers [--limit 10]
 
 Needs pyworld beside the extra ``eval``. The reason for pYIN in the metrics (docs/metrics.md).
 """

@@ -1,6 +1,6 @@
 """What lower precision of the weights changes: ids, mels and sound, against the codec as loaded.
 
-    python -m benchmarks.precision ../shared/speech/valid.jsonl [--recordings 12] [--full-size 2]
+    python -m benchmarks.precision corpora/mini/valid.jsonl [--recordings 12] [--full-size 2]
 
 The bundled model on validation recordings, and the full-size configurations with random weights
 (spread so that their tokens vary and their transformers count) on the first of them. The

@@ -12,6 +12,7 @@ from secousti.errors import SecoustiError, print_notes
 # name -> (module, function, one line of help)
 COMMANDS = {
     "fetch-mini": ("data_prep.mini", "fetch_mini", "a small corpus to train on, from nothing"),
+    "record": ("data_prep.record", "record", "sentences read aloud, with their texts"),
     "manifest": ("data_prep.manifest_command", "manifest", "a corpus as JSON Lines"),
     "prepare": ("data_prep.prepare_command", "prepare", "corpora to training shards"),
     "align": ("data_prep.alignment.command", "align", "phonemes and words with times"),

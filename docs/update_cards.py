@@ -20,7 +20,7 @@ from secousti.hub.resolve import bundled_folder, bundled_models
 
 ROOT = Path(__file__).parents[1]
 SHOWN = ("pesq", "stoi", "estoi", "visqol", "dnsmos", "speaker_similarity", "wer_increase")
-EVAL = "SECOUSTI_SPEECH=../shared/speech secousti eval"
+EVAL = "secousti eval"
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
         if sets:
             suites = ", ".join(f"secousti eval {Path(folder).name}" for _, folder in reports)
             document = {
-                "command": f"export SECOUSTI_SPEECH=../shared/speech; {suites}",
+                "command": suites,
                 "results": sets,
             }
             if args.probes and (found := probes(name, args.probes)):

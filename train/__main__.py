@@ -9,10 +9,14 @@ from train.engine.command import run_file
 
 def main(config: Path, changes: tuple[str, ...], resume: bool) -> None:
     """What the file describes, on all processes."""
+    from train.budget.guide import guide_changes
     from train.codec.config import load
     from train.codec.task import train
 
-    train(load(config, changes), resume)
+    found = load(config, changes)
+    if shortened := guide_changes(found):
+        found = load(config, (*changes, *shortened))
+    train(found, resume)
 
 
 if __name__ == "__main__":

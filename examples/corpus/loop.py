@@ -1,7 +1,7 @@
 """A training loop over extracted tokens: the least that learns something from them.
 
-    secousti extract train.jsonl -o tokens
-    secousti extract valid.jsonl -o tokens_valid
+    secousti extract corpora/mini/train.jsonl -o tokens
+    secousti extract corpora/mini/valid.jsonl -o tokens_valid
     python examples/corpus/loop.py tokens tokens_valid --epochs 3
 
 A GRU predicts each token from those before it. What it prints is the cross-entropy in bits a token,

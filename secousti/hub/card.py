@@ -74,7 +74,7 @@ def _usage(codec: Any) -> str:
         "```python\n"
         f"from secousti import {name}\n\n"
         f'codec = {name}.from_pretrained("{codec.model_id}")\n'
-        'encoded = codec.encode("speech.wav")  # codes int64 [1, 1, L]\n'
+        'encoded = codec.encode("my.wav")  # codes int64 [1, 1, L]\n'
         "audio = codec.decode(encoded)  # float32 [1, 1, N]\n"
         "```"
     )

@@ -30,7 +30,8 @@ def test_the_client_without_asyncio(server: Served, tmp_path) -> None:
     soundfile.write(friend, toy_speech(1.0, 16000, seed=5)[0].numpy(), 16000)
     heard: list[np.ndarray] = []
     names = {"microphone": np.split(sound, 10), "more": sound, "play": heard.append}
-    code = example(server, "from secousti.serve.client").replace('"friend.wav"', repr(str(friend)))
+    code = example(server, "from secousti.serve.client")
+    code = code.replace('"examples/voice.wav"', repr(str(friend)))
     exec(code, names)
     assert len(np.concatenate(heard)) == 2 * len(sound)
     assert names["sct"].startswith(MAGIC)

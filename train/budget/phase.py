@@ -23,8 +23,15 @@ from accelerate.utils import broadcast_object_list
 
 from secousti.atomic import write_json, write_text
 from secousti.errors import SecoustiError
+from train.budget.guide import guide_steps
 from train.budget.ledger import Stopped
-from train.budget.sizes import planned_steps, refitted_steps, report_changes, step_changes
+from train.budget.sizes import (
+    planned_steps,
+    refitted_steps,
+    report_changes,
+    stage_names,
+    step_changes,
+)
 from train.codec.config import load as load_codec
 from train.codec.task import CodecTask
 from train.engine.checkpoint import CheckpointFolder
@@ -123,9 +130,15 @@ def run_phase(phase: Phase, until: float) -> None:
 
 def _plan(phase: Phase, until: float) -> None:
     """Try a few steps of each stage, and write down how many there will be."""
+    seconds = _SURE * max(until - time.time(), 0.0)
+    if (few := guide_steps()) is not None:
+        config = phase.config()
+        accelerator = make_accelerator(config.training.run, shards=phase.kind == "codec")
+        names = list(phase.stages or stage_names(config))
+        _agree(phase, accelerator, dict.fromkeys(names, few), dict.fromkeys(names, 0.0), seconds)
+        return
     task, run = _try(phase)
     stages = phase.stages or {stage.name: 1.0 for stage in task.stages}
-    seconds = _SURE * max(until - time.time(), 0.0)
     steps = planned_steps(run.pace, stages, seconds, _LEAST)
     measured = {name: run.pace.mean(name) for name in run.pace.counts}
     _agree(phase, task.accelerator, steps, measured, seconds)
@@ -169,7 +182,7 @@ def _try(phase: Phase) -> tuple[Task, Run]:
     never = [f"training.run.{what}_every=1000000" for what in ("validate", "save", "log")]
     own = [f"training.run.output={scratch}", "training.run.trackers=[]", *never]
     config = phase.config(tuple(own))
-    tried = dict.fromkeys(_stage_names(config), _TRIED)
+    tried = dict.fromkeys(stage_names(config), _TRIED)
     task = phase.task((*own, *step_changes(config, tried)))
     run = Run(task)
     with redirect_stdout(io.StringIO()):
@@ -180,16 +193,6 @@ def _try(phase: Phase) -> tuple[Task, Run]:
     if not run.finished:
         raise Stopped(f"{phase.name} was stopped; the same command goes on with it")
     return task, run
-
-
-def _stage_names(config: Any) -> list[str]:
-    """Of the stages that a file's training has."""
-    from train.codec.config import Config
-    from train.codec.schedule import Schedule
-
-    if isinstance(config, Config):
-        return [stage.name for stage in Schedule(config.training.schedule).stages]
-    return ["whole"]
 
 
 def as_text(phase: Phase) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from train.codec.config import Config as CodecConfig
+from train.codec.schedule import Schedule
 from train.engine.pace import CHECKPOINT, VALIDATION, Pace
 
 _RAMPS = ("kl_semantic", "kl_para", "adversarial")
@@ -13,6 +14,13 @@ _VALIDATIONS = 8  # of a phase at most, and
 _FOR_VALIDATION = 0.05  # of its time at most
 _CHECKPOINT_SECONDS = 60.0
 _OVERDRAWN = 1.1  # times the time left, from which on a plan is cut
+
+
+def stage_names(config: Any) -> list[str]:
+    """Of the stages that a file's training has."""
+    if isinstance(config, CodecConfig):
+        return [stage.name for stage in Schedule(config.training.schedule).stages]
+    return ["whole"]
 
 
 def step_changes(config: Any, steps: Mapping[str, int]) -> list[str]:
