@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_KEPT = 4096  # positions: longer tables are made anew
 _BLOCK = 256  # queries at once: bounds memory for long inputs without changing the result
 
 
@@ -23,6 +26,27 @@ def rope_tables(
     angles = positions[:, None, :, None].to(precise) * max_period**-exponents
     wide = torch.promote_types(dtype, torch.float32)
     return angles.cos().to(wide), angles.sin().to(wide)
+
+
+def offline_tables(
+    length: int, dim: int, max_period: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """``rope_tables`` of positions 0 .. ``length`` - 1, 2 x [1, 1, length, dim/2]."""
+    if length > _KEPT or _recorded():
+        return _offline_tables(length, dim, max_period, dtype, device)
+    return _kept_tables(length, dim, max_period, dtype, device)
+
+
+def _offline_tables(
+    length: int, dim: int, max_period: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    # Training may use what was first made while listening: no inference tensors.
+    with torch.inference_mode(False):
+        positions = torch.arange(length, device=device)[None]
+        return rope_tables(positions, dim, max_period, dtype)
+
+
+_kept_tables = lru_cache(maxsize=8)(_offline_tables)  # a few lengths, at most 2 MB each
 
 
 def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
@@ -60,6 +84,21 @@ def window_attention(
 
 def _window_mask(start: int, end: int, first: int, context: int, device: torch.device) -> Tensor:
     """Bool [end - start, end - first]: which keys first..end-1 a query start..end-1 may see."""
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = query - torch.arange(first, end, device=device)
-    return (distance >= 0) & (distance < context)
+    make = _relative_mask if _recorded() else _kept_mask
+    return make(start - first, end - first, context, device)
+
+
+def _relative_mask(before: int, keys: int, context: int, device: torch.device) -> Tensor:
+    """The same of keys 0..``keys`` - 1 and the queries that ``before`` of them precede."""
+    with torch.inference_mode(False):
+        query = torch.arange(before, keys, device=device)[:, None]
+        distance = query - torch.arange(keys, device=device)
+        return (distance >= 0) & (distance < context)
+
+
+_kept_mask = lru_cache(maxsize=16)(_relative_mask)  # at most ``_BLOCK`` rows each
+
+
+def _recorded() -> bool:
+    """Whether somebody writes down what is computed, so that it must not come from before."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()

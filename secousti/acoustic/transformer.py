@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from secousti.acoustic.attention import rope_tables, rotate, window_attention
+from secousti.acoustic.attention import offline_tables, rope_tables, rotate, window_attention
 from secousti.acoustic.injection import modulated
 from secousti.acoustic.linear import Linear
 from secousti.config import TransformerConfig
@@ -142,11 +142,7 @@ class Transformer(StreamingModule):
         """``modulation`` [B, layers, 4, d_model] is what ``VoiceInjection`` makes of a voice."""
         x = self.input_proj(x.transpose(1, 2))  # [B, T, D]
         offset = None if state is None else tensor(state, "offset")
-        positions = torch.arange(x.shape[1], device=x.device)[None]
-        if offset is not None:
-            positions = positions + offset[:, None]
-        head_dim = self.config.d_model // self.config.num_heads
-        tables = rope_tables(positions, head_dim, self.config.max_period, x.dtype)
+        tables = self._tables(x, offset)
         new: State = {} if offset is None else {"offset": offset + x.shape[1]}
         for i, layer in enumerate(self.layers):
             own = None if modulation is None else modulation[:, i]
@@ -155,6 +151,15 @@ class Transformer(StreamingModule):
                 new[str(i)] = layer_state
         y = self.output_proj(x).transpose(1, 2)
         return y, (None if state is None else new)
+
+    def _tables(self, x: Tensor, offset: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Rotary tables of [B, T, D] whose streams are at ``offset`` int64 [B]."""
+        head_dim = self.config.d_model // self.config.num_heads
+        rest = (head_dim, self.config.max_period, x.dtype)
+        if offset is None:
+            return offline_tables(x.shape[1], *rest, x.device)
+        positions = torch.arange(x.shape[1], device=x.device)[None] + offset[:, None]
+        return rope_tables(positions, *rest)
 
 
 def _projection(input_dim: int, output_dim: int) -> nn.Module:
