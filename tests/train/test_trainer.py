@@ -7,14 +7,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from tests.train.corpus import losses, toy_document, write_corpus
-from train.codec.config import Config
+from train.codec.config import Config, OptimConfig
 from train.codec.objective import Objective
 from train.codec.setup import build_objective, training_data
 from train.codec.task import CodecTask, train
+from train.engine.lookout import Lookout
+from train.engine.optim import build_optimizer, refuse_if
+from train.engine.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +64,80 @@ def test_a_bad_batch_is_named_and_skipped(config, tmp_path, monkeypatch):
     values = losses(tmp_path)
     assert {step for step, _ in values} == set(range(1, 17))
     assert all(torch.tensor(list(values.values())).isfinite())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_losses_looked_at_late_are_the_same_run(config, tmp_path, optimizer):
+    optim = replace(config.training.optim, name=optimizer)
+    config = replace(config, training=replace(config.training, optim=optim))
+    runs = {every: tmp_path / str(every) for every in (1, 5)}
+    for every, folder in runs.items():
+        train(_in(config, folder, look_every=every, log_every=5))
+    assert losses(runs[1]) == losses(runs[5])
+    weights = [folder / "codec" / "model.safetensors" for folder in runs.values()]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_bad_step_seen_late_has_changed_nothing(config, tmp_path, monkeypatch, optimizer):
+    optim = replace(config.training.optim, name=optimizer)
+    config = replace(config, training=replace(config.training, optim=optim))
+    _Poison(monkeypatch, [6])
+    train(_in(config, tmp_path, look_every=5, log_every=5))
+    (event,) = _events(tmp_path)
+    assert (event["event"], event["step"], event["verdict"]) == ("not finite", 6, "skip")
+    values = losses(tmp_path)
+    assert max(step for step, _ in values) == 16
+    assert all(torch.tensor(list(values.values())).isfinite())
+    with safe_open(tmp_path / "codec" / "model.safetensors", "pt") as file:
+        assert all(file.get_tensor(name).isfinite().all() for name in file.keys())  # noqa: SIM118
+
+
+def test_a_bad_update_leaves_adam_as_it_was():
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = build_optimizer([weight], OptimConfig(name="adamw", lr=0.1))
+    for bad in (False, True):
+        before = weight.detach().clone()
+        weight.grad = torch.full((3,), float("nan") if bad else 1.0)
+        refuse_if(optimizer, torch.tensor(bad))
+        optimizer.step()
+        assert torch.equal(weight, before) == bad
+    assert optimizer.state[weight]["step"] == 1
+
+
+class _Waits(TorchDispatchMode):
+    """Counts what a GPU would have to finish its work for."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.name()
+        if name in ("aten::_local_scalar_dense", "aten::nonzero", "aten::equal"):
+            self.calls.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_waits_for_the_device_only_where_it_is_looked_at(config, tmp_path, monkeypatch):
+    quiet = {"trackers": (), "validate_every": 99, "save_every": 99, "log_every": 5}
+    task = CodecTask(_in(config, tmp_path, look_every=5, **quiet))
+    run, looks = Run(task), []
+    look, one = Lookout.look, Run._one_step
+    monkeypatch.setattr(Lookout, "look", lambda self: looks.append(run.at.step) or look(self))
+    waits = []
+
+    def watched(self, data, clock):
+        with _Waits() as mode:
+            verdict = one(self, data, clock)
+        waits.append(len(mode.calls))
+        return verdict
+
+    monkeypatch.setattr(Run, "_one_step", watched)
+    run.train()
+    ends = [stage.last_step for stage in task.stages]
+    assert looks == sorted({*range(5, 17, 5), *ends})
+    assert max(waits) <= 2  # the seed and the seconds of audio: both lie on the CPU
 
 
 def test_bad_steps_in_a_row_go_back_to_the_last_checkpoint(config, tmp_path, monkeypatch):

@@ -49,6 +49,7 @@ class CodecTask(Task):
 
     least = frozenset({"mel", "token_mel", "residual", "token_top"})
 
+    late_looks = True
     run: RunConfig
     dataset: CropDataset
 

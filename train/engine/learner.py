@@ -22,7 +22,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from train.engine.ema import WeightAverage
-from train.engine.optim import set_rate
+from train.engine.optim import refuse_if, set_rate
 from train.engine.tree import plain, read_tree, write_tree
 
 M = TypeVar("M", bound=nn.Module)
@@ -55,6 +55,8 @@ class Learner:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.groups = clipped_apart or [self.parameters]
         self.average = self._new_average()
+        # Bool, on the device: whether the next update must change nothing.
+        self.unless: Tensor | None = None
 
     @property
     def module(self) -> nn.Module:
@@ -80,6 +82,7 @@ class Learner:
     def update(self, learning_rate: float) -> None:
         """One step of the optimizer and of the average."""
         set_rate(self.optimizer, learning_rate)
+        refuse_if(getattr(self.optimizer, "optimizer", self.optimizer), self.unless)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average is not None:

@@ -65,10 +65,22 @@ class Muon(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._silence(getattr(self, "found_inf", None))
         for group in self.param_groups:
             update = self._orthogonal_step if group["orthogonal"] else self._adam_step
             update(group, [p for p in group["params"] if p.grad is not None])
         return loss
+
+    def _silence(self, bad: Tensor | None) -> None:
+        """Zeros for gradients if ``bad`` is 1, without asking the device (``refuse_if``)."""
+        if bad is None:
+            return
+        gradients = [p.grad for g in self.param_groups for p in g["params"] if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        flat = flat.where(bad == 0, 0)
+        sizes = [gradient.numel() for gradient in gradients]
+        parts = [p.view_as(g) for p, g in zip(flat.split(sizes), gradients, strict=True)]
+        torch._foreach_copy_(gradients, parts)
 
     def _orthogonal_step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         gradients = [p.grad for p in parameters if p.grad is not None]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from train.engine.muon import Muon
 from train.engine.settings import BaseOptimConfig
@@ -51,3 +51,13 @@ def set_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
     """Give every parameter group the same learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = value
+
+
+def refuse_if(optimizer: torch.optim.Optimizer, bad: Tensor | None) -> None:
+    """Let the next step change nothing if ``bad``, a bool on the device, is True.
+
+    The fused kernels ask the device themselves, as they do where gradients are scaled; Muon takes
+    the gradients for zeros. Without ``bad`` a step is a step.
+    """
+    optimizer.grad_scale = None  # type: ignore[attr-defined]
+    optimizer.found_inf = None if bad is None else bad.float()  # type: ignore[attr-defined]

@@ -19,9 +19,10 @@ from train.engine.clock import Clock
 from train.engine.display import Display
 from train.engine.guard import Guard, Verdict
 from train.engine.keeper import Keeper, Progress
+from train.engine.lookout import Lookout
 from train.engine.pace import CHECKPOINT, VALIDATION, Pace
 from train.engine.pictures import mel_picture
-from train.engine.processes import describe
+from train.engine.processes import describe, is_sharded
 from train.engine.sound import Sample
 from train.engine.task import Stretch, Task
 from train.engine.track import EventLog, Tracker, open_trackers
@@ -47,6 +48,8 @@ class Run:
         self.keeper = Keeper(task, self.at, self.events)
         self.trackers: list[Tracker] = []
         self.pace = Pace()
+        self.lookout = Lookout()
+        self.look_every = self._how_often()
         # A signal only tells; the run stops where all processes have agreed to (``_any_stops``).
         self.told_to_stop = self.stopping = False
         self.opened = self.keeper.restore(resume)
@@ -82,7 +85,8 @@ class Run:
         if self.opened is not None:  # a checkpoint from the middle of this stage
             self.keeper.load(self.opened)
             self.opened = None
-        with Display(stage, self.at.step, self.main) as display:
+        with Display(stage, self.at.step, self.main) as self.display:
+            display = self.display
             count = sum(p.numel() for x in self.task.learners.values() for p in x.parameters)
             where = describe(self.accelerator)
             display.say(f"stage '{stage.name}': {count / 1e6:.2f} M parameters train; {where}")
@@ -98,19 +102,18 @@ class Run:
         while self.at.step < stage.last_step and not self.stopping:
             with self.pace.timing(stage.name):
                 verdict = self._one_step(data, clock)
-            if verdict != "good":
-                display.say(f"step {self.at.step + 1}: not finite, {verdict}; see events.jsonl")
             self.stopping = self._any_stops()
             if verdict == "back":
                 self.keeper.go_back()
                 for tracker in self.trackers:
                     tracker.rewind(self.at.step)
                 data = self._loader()
-            if verdict != "good":
+            if verdict == "back" or (verdict == "skip" and self.look_every == 1):
                 continue
             display.advance()
             improved = self._report(stage, display, clock)
         if self.stopping and self.at.step < stage.last_step:
+            self._look()
             self.keeper.save()
         return improved
 
@@ -125,18 +128,51 @@ class Run:
         self.at.position += task.accumulate
         clock.processed += sum(task.seconds(batch) for batch in batches)
         losses = task.learn([to_device(b, self.accelerator.device) for b in batches], step)
-        values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
-        # A NaN in the loss of one process is one in the gradient of all: they judge alike.
         names = [name for batch in batches for name in task.names(batch)]
-        verdict = self.at.guard.judge(math.isfinite(values["gradient_norm"]), names)
-        if verdict != "good":
-            for learner in task.learners.values():
-                learner.drop_gradients()
-            self.events.write("not finite", step=step, verdict=verdict, batch=names)
+        self.lookout.add(step, names, losses)
+        if self.look_every == 1:
+            verdict = self._look()
+            if verdict == "good":
+                task.update(step)
+                self.at.step = step
             return verdict
+        for learner in task.learners.values():
+            learner.unless = ~losses["gradient_norm"].isfinite()
         task.update(step)
         self.at.step = step
-        self.at.meter.add(values)
+        return self._look() if self._looks_at(step) else "good"
+
+    def _how_often(self) -> int:
+        """Steps between two looks at the losses; 1 where looking costs nothing."""
+        if not self.task.late_looks or is_sharded(self.accelerator):
+            return 1
+        on_cpu = self.accelerator.device.type == "cpu"
+        return self.settings.look_every or (1 if on_cpu else self.settings.log_every)
+
+    def _looks_at(self, step: int) -> bool:
+        """Whether the losses up to ``step`` are needed now."""
+        run = self.settings
+        often = (self.look_every, run.log_every, run.validate_every, run.save_every)
+        last = self.task.stage(step).last_step
+        return step == last or any(step % every == 0 for every in often)
+
+    def _look(self) -> Verdict:
+        """Judge the steps since the last look; the verdict on the last of them, or "back"."""
+        verdict: Verdict = "good"
+        for outcome in self.lookout.look():
+            # A NaN in the loss of one process is one in the gradient of all: they judge alike.
+            finite = math.isfinite(outcome.losses["gradient_norm"])
+            verdict = self.at.guard.judge(finite, outcome.names)
+            if verdict == "good":
+                self.at.meter.add(outcome.losses)
+                continue
+            for learner in self.task.learners.values():
+                learner.drop_gradients()
+            self.events.write("not finite", step=outcome.step, verdict=verdict, batch=outcome.names)
+            self.display.say(f"step {outcome.step}: not finite, {verdict}; see events.jsonl")
+            if verdict == "back":
+                break
+        self.lookout.waiting.clear()
         return verdict
 
     def _report(self, stage: Stretch, display: Display, clock: Clock) -> bool:

@@ -24,6 +24,9 @@ class BaseRunConfig:
         samples: validation utterances that are logged as sound and picture.
         patience: bad steps in a row that are skipped before the run goes back to its last
             checkpoint; after three returns it stops.
+        look_every: steps between two looks at a codec's losses, before each of which a GPU must
+            end all its work; by default 1 on a CPU and ``log_every`` elsewhere. A step that is
+            not finite changes no weights in either case; seen late, it is not made up for.
         timeout_minutes: how long processes wait for one another (a node that packs audio lets
             the others wait) before the run counts as broken.
     """
@@ -38,6 +41,7 @@ class BaseRunConfig:
     trackers: tuple[str, ...] = ()
     samples: int = 4
     patience: int = 3
+    look_every: int | None = None
     timeout_minutes: int = 120
     mixed_precision: Literal["no", "bf16"] = "no"
     device: Literal["auto", "cpu"] = "auto"

@@ -48,6 +48,7 @@ class Task(ABC):
     """
 
     least: ClassVar[frozenset[str]] = frozenset()  # metrics of which less is better
+    late_looks: ClassVar[bool] = False  # whether only ``update`` changes weights (``look_every``)
     accelerator: Accelerator
     run: BaseRunConfig
     config: dict[str, Any]
