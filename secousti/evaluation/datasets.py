@@ -1,9 +1,10 @@
-"""Recordings to evaluate on: a folder, a manifest, LibriTTS test-clean, AISHELL-3 test."""
+"""Recordings to evaluate on: a folder, a manifest, tests of LibriTTS, AISHELL-3 and VCTK."""
 
 from __future__ import annotations
 
 import os
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,10 @@ from secousti.errors import SecoustiError, note
 from secousti.manifest import Entry, Piece, read_manifest
 from secousti.paths import readable, walk_files
 
-Kind = Literal["auto", "folder", "manifest", "libritts", "aishell3"]
+Kind = Literal["auto", "folder", "manifest", "libritts", "aishell3", "vctk"]
+
+VCTK_TEST = ("p360", "p361", "p362", "p363", "p364", "p374", "p376", "s5")
+_VCTK_FOLDERS = ("wav48_silence_trimmed", "wav48")
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,25 @@ def _libritts(path: Path, config: DataConfig) -> Iterator[Utterance]:
         yield Utterance(audio.stem, audio, audio.stem.split("_")[0], "en", text)
 
 
+def _vctk(path: Path, config: DataConfig) -> Iterator[Utterance]:
+    """VCTK's test speakers: of two microphones the second, as ``data_prep`` reads it.
+
+    The paper of P2PSynCodec counts 40,936 utterances to train on and 2,937 to test on, which the
+    code of its family divides by these speakers.
+    """
+    folder = next((path / n for n in _VCTK_FOLDERS if (path / n).is_dir()), None)
+    if folder is None:
+        raise SecoustiError(f"{path} holds neither {' nor '.join(_VCTK_FOLDERS)}, as VCTK does")
+    for speaker in VCTK_TEST:
+        for audio in walk_files(folder / speaker) if (folder / speaker).is_dir() else ():
+            name = re.sub(r"_mic\d$", "", audio.stem)
+            other = audio.with_name(f"{name}_mic2{audio.suffix}")
+            first = audio.stem.endswith("_mic1") and other.is_file()
+            if audio.suffix.lower() in AUDIO_SUFFIXES and not first:
+                text = _text(path / "txt" / speaker / f"{name}.txt")
+                yield Utterance(name, audio, speaker, "en", text)
+
+
 def _aishell3(path: Path, config: DataConfig) -> Iterator[Utterance]:
     """AISHELL-3 test: ``wav/SPEAKER/name.wav``, hanzi and pinyin in turn in ``content.txt``."""
     for line in (path / "content.txt").read_text(encoding="utf-8").splitlines():
@@ -197,4 +220,5 @@ READERS: dict[str, Callable[[Path, DataConfig], Iterator[Utterance]]] = {
     "manifest": _manifest,
     "libritts": _libritts,
     "aishell3": _aishell3,
+    "vctk": _vctk,
 }

@@ -43,6 +43,24 @@ def test_aishell3_is_recognised_and_loses_its_pinyin(tmp_path: Path) -> None:
     assert found.path.is_file()
 
 
+def test_vctk_is_its_test_speakers_and_one_microphone(tmp_path: Path) -> None:
+    folder = tmp_path / "wav48_silence_trimmed"
+    for name in (
+        "p225/p225_001_mic1",
+        "p360/p360_001_mic1",
+        "p360/p360_001_mic2",
+        "s5/s5_001_mic1",
+    ):
+        touch(folder / f"{name}.flac")
+    touch(tmp_path / "txt/p360/p360_001.txt", "Please call Stella.\n")
+    first, second = load_dataset(DataConfig(str(tmp_path), kind="vctk"))
+    assert (first.id, first.speaker, first.text) == ("p360_001", "p360", "Please call Stella.")
+    assert first.path.stem == "p360_001_mic2"
+    assert (second.id, second.text) == ("s5_001", None)
+    with pytest.raises(SecoustiError, match="wav48"):
+        load_dataset(DataConfig(str(tmp_path / "txt"), kind="vctk"))
+
+
 def test_a_manifest_carries_labels_and_can_be_filtered(tmp_path: Path) -> None:
     rows = (
         '{"audio": "a.wav", "speaker": "s", "language": "en", "phones": [[0, 0.1, "AH0"]]}\n\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,10 @@ import torchaudio
 from torch import nn
 
 from secousti.errors import SecoustiError
-from secousti.evaluation.p2psyn.flops import count_macs
+from secousti.evaluation.codecs.ours import Secousti
+from secousti.evaluation.p2psyn.flops import count_macs, paper_gflops
+from secousti.evaluation.report.summary import Summary
+from secousti.evaluation.report.table import structure_table
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.p2psyn.config import BackboneConfig, P2PSynConfig, PseudoConfig, QuantizerConfig
 from secousti.p2psyn.conformer import ConformerBlock
@@ -23,7 +27,7 @@ from secousti.p2psyn.convnext import (
 )
 from secousti.p2psyn.pseudo_vq import PseudoVQ, length_mask
 from secousti.p2psyn.rvq import ResidualVQ, lookup
-from tests.p2psyn.toy import shaken, tiny_causal_config, tiny_config
+from tests.p2psyn.toy import shaken, tiny_causal_config, tiny_config, toy_codec
 
 
 def parameters(module: nn.Module) -> int:
@@ -198,3 +202,18 @@ def test_a_folded_teacher_leaves_the_one_in_training_alone() -> None:
     torch.testing.assert_close(folded(audio)[2], want)
     torch.testing.assert_close(teacher(audio)[2], want)
     assert parameters(folded) < parameters(teacher)
+
+
+def test_table_1_has_the_papers_flops(tmp_path: Path) -> None:
+    """3.31 in the paper's FLOPs column, once for 16 and 48 kHz; 2.32 for MDCTCodec."""
+    for rate in (16000, 48000):
+        codec = P2PSynCodec(replace(P2PSynConfig(), sample_rate=rate)).eval()
+        assert paper_gflops(codec) == pytest.approx(3.31, rel=0.01)
+    toy_codec().save_pretrained(tmp_path)
+    plain, whole = (Secousti(model=str(tmp_path), mode=mode).info() for mode in ("plain", "all"))
+    assert plain.gflops is not None
+    assert whole.gflops is not None
+    assert 0 < plain.gflops < whole.gflops
+    row = {"codec": "MDCTCodec", "parameters": "6.75 M", "gflops": 2.32}
+    table = structure_table(Summary("", "", 0, 0, 0, [], [], [], quoted={"rows": [row]}))
+    assert dict(zip(table.headings, table.rows[0], strict=True))["GFLOPs"] == "2.32"

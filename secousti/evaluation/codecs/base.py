@@ -39,6 +39,7 @@ class CodecInfo:
         frame_rate: frames a second, in Hz.
         codebook_sizes: ids of each codebook.
         parameters: weights of all networks that encoding and decoding run.
+        gflops: 10^9 multiply-accumulates a second of audio, as the P2PSynCodec paper counts them.
         causal: whether it can stream.
         latency_ms: buffering and look-ahead, without computing time.
         version: packages and weights, for the report and the cache.
@@ -50,6 +51,7 @@ class CodecInfo:
     frame_rate: float | None = None
     codebook_sizes: tuple[int, ...] = ()
     parameters: int | None = None
+    gflops: float | None = None
     causal: bool | None = None
     latency_ms: float | None = None
     version: str = ""

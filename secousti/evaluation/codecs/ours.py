@@ -45,6 +45,12 @@ class Secousti(Codec):
 
         return hash_of(self._codec)
 
+    @cached_property
+    def _gflops(self) -> float | None:
+        from secousti.evaluation.p2psyn.flops import paper_gflops
+
+        return paper_gflops(self._codec, self.mode)
+
     def check(self) -> None:
         from secousti.hub.resolve import resolve
 
@@ -68,6 +74,7 @@ class Secousti(Codec):
             frame_rate=codec.frame_rate,
             codebook_sizes=(codec.codebook_size,) * codec.num_codebooks,
             parameters=codec.decoding_parameters(self.mode),
+            gflops=self._gflops,
             causal=codec.streams(self.mode),
             latency_ms=None if latency is None else 1000 * latency / codec.sample_rate,
             version=self.versions(),

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from secousti.base import Codec
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.p2psyn.conformer import SelfAttention
 from secousti.p2psyn.convnext import ConvNeXtBlock, GlobalResponseNorm
@@ -64,6 +65,21 @@ def count_macs(codec: P2PSynCodec, convention: Convention = "true", seconds: flo
         search = int(encoded.lengths.sum()) * config.quantizer.codebook_size
         search *= config.backbone.latent_dim
     return Macs(encoder / seconds, search / seconds, pseudo / seconds, decoder / seconds)
+
+
+def paper_gflops(codec: Codec, mode: str = "all") -> float | None:
+    """10^9 of ``count_macs``, as the paper counts; None of a codec that its table does not hold.
+
+    Of 16,000 samples whatever the rate: the table has one figure for 16 and 48 kHz.
+
+    Args:
+        mode: ``plain`` is without the pseudo VQs.
+    """
+    if not isinstance(codec, P2PSynCodec):
+        return None
+    seconds = 16000 / codec.sample_rate
+    macs = count_macs(codec, "paper", seconds)
+    return (macs.teacher if mode == "plain" else macs.total) * seconds / 1e9
 
 
 @contextmanager

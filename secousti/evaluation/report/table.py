@@ -67,6 +67,7 @@ def structure_table(summary: Summary) -> Table:
         "frames/s",
         "tokens/s",
         "parameters",
+        "GFLOPs",
         "causal",
         "latency (ms)",
         "RTF encode",
@@ -77,7 +78,8 @@ def structure_table(summary: Summary) -> Table:
     for row in quoted:
         cells = [f"{row['codec']} †", number(row.get("bitrate")), "", ""]
         cells += [number(row.get(key)) for key in ("frame_rate", "tokens_per_second")]
-        cells += [str(row.get("parameters", "")), yes_no(row.get("causal"))]
+        cells += [str(row.get("parameters", "")), number(row.get("gflops"))]
+        cells += [yes_no(row.get("causal"))]
         cells += [number(row.get(key)) for key in ("latency_ms", "rtf_encode", "rtf_decode")]
         rows.append(cells)
     marks = [False] * len(summary.rows) + [True] * len(quoted)
@@ -94,6 +96,7 @@ def _structure(row: Row) -> list[str]:
         number(info.frame_rate),
         number(row.tokens_per_second),
         "" if info.parameters is None else f"{info.parameters / 1e6:.2f} M",
+        number(info.gflops),
         yes_no(info.causal),
         number(info.latency_ms),
         number(row.rtf_encode),
