@@ -20,6 +20,7 @@ from secousti.paralinguistic.encoder import ParalinguisticEncoder
 from secousti.semantic.connector import SemanticConnector
 from secousti.semantic.projection import SemanticProjection
 from secousti.semantic.quantizers import build_quantizer
+from secousti.streaming.chunks import in_steps
 from secousti.streaming.state import State, substate
 from secousti.vocoder import build_vocoder
 
@@ -133,12 +134,12 @@ class SecoustiNetworks(Codec):
             return self.token_mel(codes, g, state)
         if codes.shape[-1] <= _CHUNK_TOKENS or not self.config.seanet.causal:
             return self.token_mel(codes, g, None)
+
+        def step(codes: Tensor, state: State) -> tuple[Tensor, State | None]:
+            return self.token_mel(codes, g, state)
+
         state = self.token_decoder_state(codes.shape[0])
-        pieces = []
-        for piece in codes.split(_CHUNK_TOKENS, dim=-1):
-            mel, state = self.token_mel(piece, g, state)
-            pieces.append(mel)
-        return torch.cat(pieces, dim=-1), None
+        return in_steps(step, codes, state, _CHUNK_TOKENS)[0], None
 
     def token_mel(
         self, codes: Tensor, g: Tensor, state: State | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +83,7 @@ class AudioReader(ABC):
     def __enter__(self) -> AudioReader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _finite(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:

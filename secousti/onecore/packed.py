@@ -16,7 +16,8 @@ from secousti.base import ALL, Codec, Mode
 from secousti.errors import SecoustiError
 from secousti.frontend import Frontend
 from secousti.onecore.linear import PRECISIONS, Precision
-from secousti.onecore.steps import in_steps, row_by_row
+from secousti.onecore.steps import row_by_row
+from secousti.streaming.chunks import in_steps
 from secousti.streaming.state import State
 from secousti.vocoder.base import Vocoder
 
@@ -58,6 +59,10 @@ class PackedCodec(Codec):
     ) -> tuple[Tensor, State]:
         """One token int64 [1, K, 1] of one stream -> audio [1, frame_size]."""
 
+    @abstractmethod
+    def flush_stream(self, state: State, voice: Tensor, mode: Mode, generator: Any) -> Tensor:
+        """The audio [1, delay] still owed at the end of one stream."""
+
     @property
     def unit(self) -> int:
         """Inputs (mel frames, samples) of a token."""
@@ -92,6 +97,19 @@ class PackedCodec(Codec):
             return torch.zeros(len(codes), 0, device=self.device), state
         audio, state = row_by_row(row, len(codes), state)
         return torch.cat(audio), state
+
+    def flush_step(
+        self,
+        state: State,
+        *,
+        voice: Tensor,
+        mode: Mode = ALL,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        def row(i: int, own: State) -> tuple[Tensor, State]:
+            return self.flush_stream(own, voice[i : i + 1], mode, generator), own
+
+        return torch.cat(row_by_row(row, len(voice), state)[0])
 
     # ---------------------------------------------------------------- what the source tells
     @property

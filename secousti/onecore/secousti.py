@@ -9,16 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from secousti.ambient import inference
-from secousti.base import ALL, Mode
+from secousti.base import Mode
 from secousti.encoded import Encoded
 from secousti.frontend import MelFrontend
 from secousti.onecore.backbone import StepBackbone
 from secousti.onecore.conv import with_packed_convs
 from secousti.onecore.linear import Precision, pack, token_precision
 from secousti.onecore.packed import PackedCodec
-from secousti.onecore.steps import SteppedMel, SteppedVocoder, in_steps
+from secousti.onecore.steps import SteppedMel, SteppedVocoder
 from secousti.onecore.swap import swapped
 from secousti.onecore.transformer import StepTransformer
+from secousti.streaming.chunks import in_steps
 from secousti.streaming.state import State, substate
 from secousti.vocoder.backbone import ConvNeXt
 from secousti.vocoder.base import Vocoder
@@ -88,14 +89,7 @@ class PackedSecousti(PackedCodec):
         audio, vocoder = self.vocoder(mel.to(self.dtype), substate(state, "vocoder"))
         return audio[:, 0], {"mel": new, "vocoder": vocoder}
 
-    def flush_step(
-        self,
-        state: State,
-        *,
-        voice: Tensor,
-        mode: Mode = ALL,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def flush_stream(self, state: State, voice: Tensor, mode: Mode, generator: Any) -> Tensor:
         vocoder = substate(state, "vocoder")
         assert self.vocoder is not None
         assert vocoder is not None

@@ -9,24 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from secousti.audio.mel import LogMel
+from secousti.streaming.chunks import in_steps
 from secousti.streaming.state import State, map_state
 from secousti.vocoder.base import Vocoder
-
-Step = Callable[[Tensor, State], tuple[Tensor, State | None]]
-
-
-def in_steps(step: Step, x: Tensor, state: State, unit: int) -> tuple[Tensor, State]:
-    """``step`` over one row x [1, C, T] in pieces of ``unit``: results joined, and the state.
-
-    The last piece is shorter if T is not a multiple of ``unit``.
-    """
-    outputs = []
-    for piece in x.split(unit, dim=-1):
-        y, new = step(piece, state)
-        assert new is not None
-        state = new
-        outputs.append(y)
-    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1), state
 
 
 def row_by_row(

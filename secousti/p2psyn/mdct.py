@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,15 +24,11 @@ def mdct_basis(size: int) -> Tensor:
     return basis.float()
 
 
-class MDCT(StreamingModule):
-    """Audio [B, 1, T] -> coefficients [B, size, T / size].
-
-    Frame t is computed from samples ``(t - 1) * size`` to ``(t + 1) * size - 1`` (zeros before
-    the start): it is complete as soon as its last sample is. T is a multiple of ``size``; the
-    caller appends ``size`` zeros for the frame that ends the signal.
-    """
+class _Lapped(StreamingModule):
+    """A transform with ``mdct_basis`` whose state is one half of a frame, [B, 1, size]."""
 
     basis: Tensor
+    _kept: ClassVar[str]
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -41,7 +38,18 @@ class MDCT(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        return {"past": torch.zeros(batch_size, 1, self.size, device=device, dtype=dtype)}
+        return {self._kept: torch.zeros(batch_size, 1, self.size, device=device, dtype=dtype)}
+
+
+class MDCT(_Lapped):
+    """Audio [B, 1, T] -> coefficients [B, size, T / size].
+
+    Frame t is computed from samples ``(t - 1) * size`` to ``(t + 1) * size - 1`` (zeros before
+    the start): it is complete as soon as its last sample is. T is a multiple of ``size``; the
+    caller appends ``size`` zeros for the frame that ends the signal.
+    """
+
+    _kept = "past"
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         if state is None:
@@ -53,24 +61,14 @@ class MDCT(StreamingModule):
         return (blocks @ self.basis).transpose(1, 2), new
 
 
-class IMDCT(StreamingModule):
+class IMDCT(_Lapped):
     """Coefficients [B, size, T] -> audio [B, 1, T * size], ``size`` samples late.
 
     Output sample n is sample ``n - size`` of the signal: a frame's second half is final only when
     the next frame has been added to it. With that delay, ``IMDCT(MDCT(x))`` is ``x``.
     """
 
-    basis: Tensor
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-        self.register_buffer("basis", mdct_basis(size), persistent=False)
-
-    def init_state(
-        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        return {"overlap": torch.zeros(batch_size, 1, self.size, device=device, dtype=dtype)}
+    _kept = "overlap"
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         first, second = (x.transpose(1, 2) @ self.basis.t()).chunk(2, dim=-1)  # [B, T, size]

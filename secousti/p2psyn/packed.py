@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from secousti.base import ALL, Mode
+from secousti.base import Mode
 from secousti.onecore.conv import packed_conv
 from secousti.onecore.linear import PackedFrames, Precision, token_precision
 from secousti.onecore.packed import PackedCodec
-from secousti.onecore.steps import in_steps
 from secousti.onecore.swap import Make, swapped
 from secousti.p2psyn.convnext import ConvNeXtStack
 from secousti.p2psyn.packed_lstm import StepLSTM
 from secousti.p2psyn.packed_stack import StepStack
 from secousti.p2psyn.pseudo_vq import PaddedLSTM
+from secousti.streaming.chunks import in_steps
 from secousti.streaming.state import State, substate
 
 if TYPE_CHECKING:
@@ -57,24 +57,16 @@ class PackedP2PSyn(PackedCodec):
     ) -> tuple[Tensor, State]:
         return self._sounded(code, state, 1, mode, generator)
 
-    def flush_step(
-        self,
-        state: State,
-        *,
-        voice: Tensor,
-        mode: Mode = ALL,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def flush_stream(self, state: State, voice: Tensor, mode: Mode, generator: Any) -> Tensor:
         """What the pseudo VQs looked ahead; a stream ends with the last whole MDCT frame."""
         ahead = self.source.config.pseudo.lookahead
-        silence = torch.zeros(len(voice), 1, ahead, dtype=torch.int64, device=self.device)
+        silence = torch.zeros(1, 1, ahead, dtype=torch.int64, device=self.device)
         if not ahead:
-            return torch.zeros(len(voice), 0, device=self.device)
+            return torch.zeros(1, 0, device=self.device)
 
         def token(code: Tensor, state: State) -> tuple[Tensor, State]:
             return self._sounded(code, state, 0, mode, generator)
 
-        assert len(voice) == 1, "streams end one by one"
         return in_steps(token, silence, state, 1)[0]
 
     def _sounded(

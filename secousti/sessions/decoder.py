@@ -16,11 +16,12 @@ from secousti.base import ALL, MOST_TOKENS, Codec, Mode
 from secousti.facts import as_integers
 from secousti.samples import check_rate
 from secousti.sessions.concealment import DEFAULT, LOST, Concealer, Strategy
+from secousti.sessions.streams import Streams
 from secousti.streaming.rows import join_rows, split_rows, step_rows
-from secousti.streaming.state import State, reset_rows, take_rows
+from secousti.streaming.state import State, take_rows
 
 
-class StreamDecoder:
+class StreamDecoder(Streams):
     """``batch_size`` independent streams of one codec.
 
     Pushing tokens in any portions and flushing gives the audio that ``decode`` gives for all of
@@ -123,18 +124,11 @@ class StreamDecoder:
             self.reset(ending)
         return audio
 
-    def reset(self, rows: Iterable[int] | None = None) -> None:
-        """Begin new streams in ``rows`` (all if not given); voices stay as they are set."""
-        chosen = list(range(self.batch_size) if rows is None else rows)
-        if not chosen:
-            return
-        with undisturbed(self.codec.device):
-            self.state = reset_rows(self.state, torch.tensor(chosen, device=self.codec.device))
-            for i in chosen:
-                self._resample[i].reset()
-                for concealer in self._concealers[i]:
-                    concealer.reset()
-                self._lag[i] = self.codec.delay
+    def _reset_row(self, row: int) -> None:
+        self._resample[row].reset()
+        for concealer in self._concealers[row]:
+            concealer.reset()
+        self._lag[row] = self.codec.delay
 
     # ---------------------------------------------------------------- the steps, for ``together``
     def fill(self, codes: np.ndarray | Tensor | None, row: int = 0) -> Tensor:

@@ -12,11 +12,12 @@ from secousti.ambient import undisturbed
 from secousti.base import MOST_TOKENS, Codec
 from secousti.errors import SecoustiError
 from secousti.samples import as_samples, check_rate
+from secousti.sessions.streams import Streams
 from secousti.streaming.rows import join_rows, split_rows, step_rows
-from secousti.streaming.state import State, reset_rows, take_rows
+from secousti.streaming.state import State, take_rows
 
 
-class StreamEncoder:
+class StreamEncoder(Streams):
     """``batch_size`` independent streams of one codec.
 
     Pushing chunks of any size and flushing gives the tokens that ``encode`` gives for the whole
@@ -78,15 +79,8 @@ class StreamEncoder:
             self.reset(ending)
         return [_row(parts) for parts in tokens]
 
-    def reset(self, rows: Iterable[int] | None = None) -> None:
-        """Begin new streams in ``rows`` (all if not given), dropping what was not flushed."""
-        chosen = list(range(self.batch_size) if rows is None else rows)
-        if not chosen:
-            return
-        with undisturbed(self.codec.device):
-            self.state = reset_rows(self.state, torch.tensor(chosen, device=self.codec.device))
-            for i in chosen:
-                self._rows[i].reset()
+    def _reset_row(self, row: int) -> None:
+        self._rows[row].reset()
 
     @property
     def knows_voice(self) -> bool:

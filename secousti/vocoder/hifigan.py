@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from secousti.config import HifiganConfig
 from secousti.errors import SecoustiError
-from secousti.streaming.state import State, tensor
-from secousti.vocoder.base import Vocoder
 from secousti.vocoder.release import load_folded
 from secousti.vocoder.timed import (
     DelayLine,
@@ -21,16 +19,15 @@ from secousti.vocoder.timed import (
     TimedConv1d,
     TimedConvTranspose1d,
     UnitMean,
-    init_parts,
-    late,
     leaky_relu,
 )
+from secousti.vocoder.timed_vocoder import TimedVocoder
 
 if TYPE_CHECKING:
     from secousti.config import MelConfig
 
 
-class HifiganVocoder(Vocoder):
+class HifiganVocoder(TimedVocoder):
     """Upsampling by transposed convolutions, each followed by residual units of three kernels.
 
     Not causal (the default) it looks as far ahead as its padding on the right adds up to, and
@@ -74,24 +71,6 @@ class HifiganVocoder(Vocoder):
         means = {f"mean{i}": mean for i, mean in enumerate(self.means)}
         ends = {"pre": self.conv_pre, "post": self.conv_post, "last": self.last}
         return {**ends, **stages, **means}
-
-    def init_state(
-        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        position = torch.zeros(batch_size, dtype=torch.int64, device=device)
-        return {**init_parts(self._parts(), batch_size, device), "position": position}
-
-    def delayed(self, mel: Tensor, state: State | None) -> tuple[Tensor, State | None]:
-        if state is None:
-            return late(self.generate(mel), self.delay), None
-        position = tensor(state, "position")
-        run = PartRunner(self._parts(), state)
-        audio = self._run(run, Timed(mel, position))
-        return audio, {**(run.new_state() or {}), "position": position + mel.shape[-1]}
-
-    def generate(self, mel: Tensor) -> Tensor:
-        """[B, n_mels, T] -> [B, 1, hop * T] as trained: zero padding at both ends."""
-        return self._run(PartRunner(self._parts(), None), Timed(mel))
 
     def _run(self, run: PartRunner, x: Timed) -> Tensor:
         x = run("pre", x)

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 
 from secousti.config import HiftConfig
 from secousti.errors import SecoustiError
-from secousti.streaming.state import State, tensor
-from secousti.vocoder.base import Vocoder
 from secousti.vocoder.hift_source import F0Predictor, SineSource
 from secousti.vocoder.release import fold_weight_norm, load_folded
 from secousti.vocoder.timed import (
@@ -28,11 +26,10 @@ from secousti.vocoder.timed import (
     TimedConvTranspose1d,
     UnitMean,
     add,
-    init_parts,
-    late,
     leaky_relu,
 )
 from secousti.vocoder.timed_stft import MirrorShift, TimedIstft, TimedStft
+from secousti.vocoder.timed_vocoder import TimedVocoder
 
 if TYPE_CHECKING:
     from secousti.config import MelConfig
@@ -51,7 +48,7 @@ class Snake(nn.Module):
         return x + torch.sin(alpha * x).square() / (alpha + 1e-9)
 
 
-class HiftVocoder(Vocoder):
+class HiftVocoder(TimedVocoder):
     """Log-mel -> audio through a spectrum of 9 bins at a hop of 4 samples.
 
     The offline result is the release's, given its phases and noise, wherever the ``lookahead``
@@ -147,29 +144,17 @@ class HiftVocoder(Vocoder):
         numbered = {f"{name}{i}": p for name, parts in lists.items() for i, p in enumerate(parts)}
         return {**single, **numbered}
 
-    def init_state(
-        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        position = torch.zeros(batch_size, dtype=torch.int64, device=device)
-        return {**init_parts(self._parts(), batch_size, device), "position": position}
-
-    def delayed(self, mel: Tensor, state: State | None) -> tuple[Tensor, State | None]:
-        if state is None:
-            return late(self.generate(mel), self.delay), None
-        position = tensor(state, "position")
-        run = PartRunner(self._parts(), state)
-        x = Timed(mel, position)
-        audio = self._filter(run, x, run("source", run("f0", x)))
-        return audio, {**(run.new_state() or {}), "position": position + mel.shape[-1]}
+    def _run(self, run: PartRunner, x: Timed) -> Tensor:
+        return self._filter(run, x, run("source", run("f0", x)))
 
     def generate(self, mel: Tensor, source: Tensor | None = None) -> Tensor:
         """[B, n_mels, T] -> [B, 1, hop * T] with the release's padding at both ends.
 
         ``source`` [B, 1, hop * T] replaces the excitation that the mel itself gives.
         """
-        run, x = PartRunner(self._parts(), None), Timed(mel)
-        excitation = run("source", run("f0", x)) if source is None else Timed(source)
-        return self._filter(run, x, excitation)
+        if source is None:
+            return super().generate(mel)
+        return self._filter(PartRunner(self._parts(), None), Timed(mel), Timed(source))
 
     def _filter(self, run: PartRunner, x: Timed, source: Timed) -> Tensor:
         spectra = run("stft", source)
