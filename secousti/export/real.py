@@ -1,22 +1,23 @@
 """Complex arithmetic as pairs of real tensors, for graphs that know no complex numbers.
 
 Inside ``real_arithmetic()`` the few complex functions that the codec and its vocoder use return
-``Pair`` objects: Fourier transforms become products with cosine and sine matrices. The model's
+``Pair`` objects: Fourier transforms become products of matrices (``dft``). The model's
 own code runs unchanged, so what is exported cannot differ from what is trained.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from secousti.export.dft import irdft, rdft
 from secousti.export.double import ARITHMETIC, LACKING, exact_scalars, in_float64
+
+_table_unfold = Tensor.unfold
 
 
 class Pair:
@@ -69,36 +70,28 @@ class real_arithmetic(TorchFunctionMode):
         return (replacement or func)(*args, **kwargs)
 
 
-def _angles(n: int, device: torch.device) -> Tensor:
-    """2 pi k t / n, float64 [n // 2 + 1, n]; the product is reduced first, to stay exact."""
-    k = torch.arange(n // 2 + 1, device=device)[:, None]
-    t = torch.arange(n, device=device)
-    return (k * t % n).double() * (2 * math.pi / n)
-
-
 def _rfft(x: Tensor) -> Pair:
-    angles = _angles(x.shape[-1], x.device)
-    return Pair(x @ angles.cos().to(x.dtype).T, x @ -angles.sin().to(x.dtype).T)
+    return Pair(*rdft(x))
 
 
 def _irfft(x: Pair, n: int | None = None) -> Tensor:
-    n = n or 2 * (x.real.shape[-1] - 1)
-    angles = _angles(n, x.real.device)
-    weight = torch.full((n // 2 + 1, 1), 2.0 / n, dtype=torch.float64, device=x.real.device)
-    weight[0] = weight[-1] = 1.0 / n
-    cos, sin = (angles.cos() * weight).to(x.real.dtype), (angles.sin() * weight).to(x.real.dtype)
-    return x.real @ cos - x.imag @ sin
+    return irdft(x.real, x.imag, n or 2 * (x.real.shape[-1] - 1))
 
 
 def _stft(x: Tensor, n_fft: int, hop_length: int, *, window: Tensor, **options: Any) -> Pair:
-    """[B, N] -> [B, n_fft // 2 + 1, T], as one strided convolution."""
+    """[B, N] -> [B, n_fft // 2 + 1, T]."""
     assert options["center"] is False
     assert options["return_complex"]
-    angles = _angles(n_fft, x.device)
-    basis = torch.cat([angles.cos(), -angles.sin()]) * window.double()
-    spectrum = F.conv1d(x[:, None], basis.to(x.dtype)[:, None], stride=hop_length)
-    real, imag = spectrum.chunk(2, dim=1)
-    return Pair(real, imag)
+    return _rfft(_unfold(x, -1, n_fft, hop_length) * window).mT
+
+
+def _unfold(x: Tensor, dim: int, size: int, step: int) -> Tensor:
+    """``Tensor.unfold``; where windows are whole steps, of slices instead of a table of indices."""
+    if dim not in (-1, x.dim() - 1) or size % step or x.shape[-1] % step:
+        return _table_unfold(x, dim, size, step)
+    steps = x.unflatten(-1, (x.shape[-1] // step, step))
+    count = steps.shape[-2] - size // step + 1
+    return torch.cat([steps[..., i : i + count, :] for i in range(size // step)], dim=-1)
 
 
 def _polar(magnitude: Tensor, angle: Tensor) -> Pair:
@@ -114,6 +107,7 @@ _REPLACED: dict[Any, Callable] = {
     torch.fft.rfft: _rfft,
     torch.fft.irfft: _irfft,
     torch.stft: _stft,
+    Tensor.unfold: _unfold,
     torch.polar: _polar,
     torch.view_as_complex: _as_complex,
 }

@@ -19,6 +19,7 @@ from secousti.config import CausalIstftConfig, CodecConfig, PitchConfig, Vocoder
 from secousti.errors import SecoustiError
 from secousti.export import export
 from secousti.export.check import AUDIO_TOLERANCE, Agreement
+from secousti.export.dft import irdft, rdft
 from secousti.export.graphs import step_graphs
 from secousti.export.real import real_arithmetic
 from secousti.export.runtime import OnnxStep, open_steps
@@ -79,6 +80,23 @@ def test_real_arithmetic_inverts_itself() -> None:
     expected = torch.fft.rfft(x)
     torch.testing.assert_close(spectrum.real, expected.real)
     torch.testing.assert_close(spectrum.imag, expected.imag)
+
+
+@pytest.mark.parametrize("n", [2, 14, 64, 512, 1000])
+def test_transforms_in_two_stages(n: int) -> None:
+    x = torch.randn(2, 3, n, dtype=torch.float64)
+    real, imag = rdft(x)
+    torch.testing.assert_close(torch.complex(real, imag), torch.fft.rfft(x))
+    y = torch.randn(2, 3, n // 2 + 1, dtype=torch.complex128)  # also what no real signal has
+    torch.testing.assert_close(irdft(y.real, y.imag, n), torch.fft.irfft(y, n))
+
+
+@pytest.mark.parametrize(("size", "step"), [(8, 4), (4, 4), (6, 4), (5, 3)])
+def test_windows_from_slices(size: int, step: int) -> None:
+    x = torch.randn(2, 3, 24)
+    with real_arithmetic():
+        found = x.unfold(-1, size, step)
+    assert torch.equal(found, x.unfold(-1, size, step))
 
 
 def test_ids_are_equal_and_audio_is_within_a_thousandth(exported: Exported) -> None:
