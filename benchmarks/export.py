@@ -28,10 +28,11 @@ from secousti.export.graphs import step_graphs
 from secousti.export.runtime import Step, open_steps
 
 VARIANTS = {
-    "ONNX": ("onnx", False),
-    "ONNX, int8": ("onnx", True),
-    "torch.export": ("torch", False),
-    "torch.export, int8": ("torch", True),
+    "ONNX": ("onnx", False, False),
+    "ONNX, int8": ("onnx", True, True),
+    "ONNX, 8-bit weights": ("onnx", True, False),  # as in the page
+    "torch.export": ("torch", False, False),
+    "torch.export, int8": ("torch", True, False),
 }
 
 
@@ -122,9 +123,15 @@ def table(codec: SecoustiCodec, items: int) -> str:
     duration = sum(len(ref.wav) for ref in references) / codec.sample_rate
     spent = sum(seconds for _, seconds in made)
     rows = [["PyTorch's stream", "", "", "", "", "", f"{spent / duration:.3f}"]]
-    for name, (kind, int8) in VARIANTS.items():
+    for name, (kind, int8, integers) in VARIANTS.items():
         with tempfile.TemporaryDirectory() as folder:
-            done = export(codec, folder, format=kind, int8=int8)  # type: ignore[arg-type]
+            done = export(
+                codec,
+                folder,
+                format=kind,  # type: ignore[arg-type]
+                int8=int8,
+                integer_products=integers,
+            )
             size = sum(path.stat().st_size for path in done.files)
             steps = open_steps(Path(folder), step_graphs(_as_exported(codec, int8), False), kind)
             found = Found()

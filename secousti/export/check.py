@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AUDIO_TOLERANCE = 1e-3
 VOICE_TOLERANCE = 1e-4  # of numbers in -1..1
-_STEPS = 80
+_TOKENS = 80
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,16 @@ class Agreement:
 def compare(
     codec: Codec, graphs: Sequence[StepGraph], steps: dict[str, Step], seed: int = 0
 ) -> Agreement:
-    """Run both on the same audio, then on the same tokens and voice, for ``_STEPS`` tokens."""
+    """Run both on the same audio, then on the same tokens and voice, for ``_TOKENS`` tokens."""
     reference = {graph.name: _Reference(graph) for graph in graphs}
     names = {graph.name: graph.output_name for graph in graphs}
     generator = torch.Generator().manual_seed(seed)
     voice = torch.tanh(torch.randn(1, codec.voice_size, generator=generator))
     equal, total = 0, 0
     gaps: dict[str, float] = {}
-    for chunk in _signal(codec, seed).split(codec.frame_size, dim=1):
+    step = graphs[0].tokens
+    signal = _signal(codec, -(-_TOKENS // step) * step, seed)
+    for chunk in signal.split(step * codec.frame_size, dim=1):
         codes = reference["encoder"](chunk)
         equal += int((steps["encoder"](chunk.numpy()) == codes.numpy()).sum())
         total += codes.numel()
@@ -91,10 +93,10 @@ class _Reference:
         return output
 
 
-def _signal(codec: Codec, seed: int) -> Tensor:
-    """[1, N] for ``_STEPS`` tokens: harmonics and noise that swell and fall silent."""
+def _signal(codec: Codec, tokens: int, seed: int) -> Tensor:
+    """[1, N] for so many tokens: harmonics and noise that swell and fall silent."""
     generator = torch.Generator().manual_seed(seed)
-    n = _STEPS * codec.frame_size
+    n = tokens * codec.frame_size
     t = torch.arange(n) / codec.sample_rate
     pitch = torch.cumsum(120 + 40 * torch.sin(2 * torch.pi * 0.7 * t), 0) / codec.sample_rate
     voiced = sum(torch.sin(2 * torch.pi * k * pitch) / k for k in range(1, 20))

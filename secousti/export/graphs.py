@@ -1,7 +1,8 @@
 """A codec's steps as modules of flat tensors: inputs and state in, output and state out.
 
-A step is one token. All-zero state is the start of a stream, as everywhere in the package. The
-voice is a graph without state: a stretch of sound in, who speaks there out.
+A step is one token, or a fixed number of them with the same state. All-zero state is the start of
+a stream, as everywhere in the package. The voice is a graph without state: a stretch of sound in,
+who speaks there out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from secousti.vocoder.base import Vocoder
 class StepGraph(nn.Module, ABC):
     """``forward(*inputs, *state) -> (output, *new_state)``; state in ``named_tensors`` order.
 
-    ``real``: write complex arithmetic out in real numbers, for ONNX.
+    ``real``: write complex arithmetic out in real numbers, for ONNX. ``tokens``: of a step.
     """
 
     name: str
@@ -31,9 +32,9 @@ class StepGraph(nn.Module, ABC):
     output_name: str
     batched = True  # whether it can take any number of rows
 
-    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL, tokens: int = 1) -> None:
         super().__init__()
-        self.codec, self.real, self.mode = codec, real, mode
+        self.codec, self.real, self.mode, self.tokens = codec, real, mode, tokens
 
     @abstractmethod
     def start(self, batch_size: int) -> State:
@@ -45,7 +46,7 @@ class StepGraph(nn.Module, ABC):
 
     @abstractmethod
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
-        """One token."""
+        """``tokens`` tokens."""
 
     def state_names(self) -> list[str]:
         """Names of the state's tensors; those that hold nothing are left out."""
@@ -70,14 +71,14 @@ class StepGraph(nn.Module, ABC):
 
 
 class EncoderStep(StepGraph):
-    """Audio [B, frame_size] -> codes int64 [B, K, 1]; the front end is inside."""
+    """Audio [B, frame_size * tokens] -> codes int64 [B, K, tokens]; the front end is inside."""
 
     name = "encoder"
     input_names = ("audio",)
     output_name = "codes"
 
-    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
-        super().__init__(codec, real, mode)
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL, tokens: int = 1) -> None:
+        super().__init__(codec, real, mode, tokens)
         self.frontend = codec.frontend(codec.sample_rate)
 
     def start(self, batch_size: int) -> State:
@@ -85,7 +86,7 @@ class EncoderStep(StepGraph):
         return {"mel": {"past": past}, "codes": self.codec.encoder_state(batch_size)}
 
     def example(self, batch_size: int) -> tuple[Tensor, ...]:
-        return (0.1 * torch.randn(batch_size, self.codec.frame_size),)
+        return (0.1 * torch.randn(batch_size, self.codec.frame_size * self.tokens),)
 
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
         past, codes_state = substate(state, "mel"), substate(state, "codes")
@@ -93,24 +94,25 @@ class EncoderStep(StepGraph):
         assert codes_state is not None
         audio = torch.cat([tensor(past, "past"), inputs[0]], dim=1)
         codes, new = self.codec.encode_step(self.frontend.analyse(audio), codes_state)
-        return codes, {"mel": {"past": audio[:, self.codec.frame_size :]}, "codes": new}
+        return codes, {"mel": {"past": audio[:, inputs[0].shape[1] :]}, "codes": new}
 
 
 class DecoderStep(StepGraph):
-    """Codes int64 [B, K, 1] (and a voice [B, V]) -> audio [B, 1, frame_size], late by its delay."""
+    """Codes int64 [B, K, tokens] (and a voice [B, V]) -> audio [B, 1, N], late by its delay."""
 
     name = "decoder"
     output_name = "audio"
 
-    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
-        super().__init__(codec, real, mode)
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL, tokens: int = 1) -> None:
+        super().__init__(codec, real, mode, tokens)
         self.input_names = ("codes", "paralinguistic") if codec.voice_size else ("codes",)
 
     def start(self, batch_size: int) -> State:
         return self.codec.decoder_state(batch_size)
 
     def example(self, batch_size: int) -> tuple[Tensor, ...]:
-        codes = torch.randint(self.codec.codebook_size, (batch_size, self.codec.num_codebooks, 1))
+        shape = (batch_size, self.codec.num_codebooks, self.tokens)
+        codes = torch.randint(self.codec.codebook_size, shape)
         voice = torch.tanh(torch.randn(batch_size, self.codec.voice_size))
         return (codes, voice)[: len(self.input_names)]
 
@@ -122,7 +124,7 @@ class DecoderStep(StepGraph):
 
 
 class MelDecoderStep(DecoderStep):
-    """Codes and a voice -> log-mel [B, n_mels, frames of a token], which is final at once."""
+    """Codes and a voice -> log-mel [B, n_mels, frames of the tokens], which is final at once."""
 
     output_name = "mel"
 
@@ -134,7 +136,7 @@ class MelDecoderStep(DecoderStep):
 
 
 class VocoderStep(StepGraph):
-    """Log-mel [B, n_mels, frames of a token] -> audio [B, 1, frame_size], late by its delay."""
+    """Log-mel [B, n_mels, frames of the tokens] -> audio [B, 1, N], late by its delay."""
 
     name = "vocoder"
     input_names = ("mel",)
@@ -150,7 +152,7 @@ class VocoderStep(StepGraph):
         return self.vocoder.init_state(batch_size)
 
     def example(self, batch_size: int) -> tuple[Tensor, ...]:
-        frames = self.codec.frame_size // self.vocoder.hop_length
+        frames = self.codec.frame_size // self.vocoder.hop_length * self.tokens
         return (torch.randn(batch_size, self.vocoder.n_mels, frames) - 5.0,)
 
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
@@ -166,8 +168,8 @@ class VoiceGraph(StepGraph):
     input_names = ("audio", "frames")
     output_name = "voice"
 
-    def __init__(self, codec: Codec, real: bool, mode: str = ALL) -> None:
-        super().__init__(codec, real, mode)
+    def __init__(self, codec: Codec, real: bool, mode: str = ALL, tokens: int = 1) -> None:
+        super().__init__(codec, real, mode, tokens)
         self.frontend = codec.frontend(codec.sample_rate)
         self.samples = self.frontend.overlap + self.frontend.window * codec.hop_length
 
@@ -185,8 +187,13 @@ class VoiceGraph(StepGraph):
         return voice, {}
 
 
-def step_graphs(codec: Codec, real: bool, vocoder: bool = True, mode: str = ALL) -> list[StepGraph]:
+def step_graphs(
+    codec: Codec, real: bool, vocoder: bool = True, mode: str = ALL, tokens: int = 1
+) -> list[StepGraph]:
     """Encoder and decoder; the vocoder, if the codec has one and it is wanted; the voice.
+
+    Args:
+        tokens: of each step; the voice, which has no steps, is left out where they are several.
 
     Raises:
         SecoustiError: the codec cannot stream so, has a front end without a graph, or no vocoder
@@ -211,8 +218,8 @@ def step_graphs(codec: Codec, real: bool, vocoder: bool = True, mode: str = ALL)
     else:
         codec.check_streams(mode)
         kinds.append(DecoderStep)
-    kinds += [VoiceGraph] if codec.voice_size else []
-    return [pruned(kind(codec, real, mode).eval()) for kind in kinds]
+    kinds += [VoiceGraph] if codec.voice_size and tokens == 1 else []
+    return [pruned(kind(codec, real, mode, tokens).eval()) for kind in kinds]
 
 
 def _put(state: State, path: list[str], value: Tensor) -> None:

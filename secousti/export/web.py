@@ -23,7 +23,8 @@ from secousti.base import Codec
 from secousti.container.encoded import codec_header
 from secousti.container.version2.facts import kind_byte
 from secousti.errors import SecoustiError
-from secousti.export.write import METADATA, Exported, export
+from secousti.export.weights import pool
+from secousti.export.write import METADATA, Exported, check_free, export
 from secousti.sessions.description import describe
 
 PAGE = Path(__file__).parent.parent / "serve" / "page"
@@ -31,6 +32,8 @@ OVERLAY = Path(__file__).with_name("web_page")
 ONNXRUNTIME = "onnxruntime-web@1.30.0"
 # The build for the processor alone: no WebGPU, no WebNN.
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+WEIGHTS = "weights.bin"
+TOGETHER = 8  # tokens of a call for a recording: more are hardly faster
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self'; "
@@ -55,7 +58,7 @@ def export_web(
     Args:
         runtime: a folder or .tgz with the npm package onnxruntime-web; fetched with ``npm pack``
             if not given.
-        int8: 8-bit matrices, a third of the size; some ids change.
+        int8: the decoder's matrices in 8 bits, half as much to load; ids stay what they are.
         force: write over an earlier export.
 
     Raises:
@@ -68,9 +71,10 @@ def export_web(
             f"the model {codec.model_id!r} cannot run in the page, which knows codecs of one "
             "codebook that do not look ahead"
         )
+    check_free(folder / "model", force)
     with tempfile.TemporaryDirectory() as temporary:
         files = _runtime(runtime, Path(temporary))
-        done = export(_single(codec), folder / "model", int8=int8, mode=mode, force=force)
+        done = _graphs(_single(codec), folder / "model", Path(temporary), int8, mode, force)
         (folder / "ort").mkdir(exist_ok=True)
         for name in RUNTIME_FILES:
             shutil.copyfile(files / name, folder / "ort" / name)
@@ -84,6 +88,33 @@ def export_web(
     return replace(done, folder=folder)
 
 
+def _graphs(
+    codec: Codec, folder: Path, temporary: Path, int8: bool, mode: str, force: bool
+) -> Exported:
+    """Graphs for one token, and for ``TOGETHER`` where nobody waits, over the same weights."""
+
+    def run(into: Path, tokens: int) -> Exported:
+        return export(
+            codec,
+            into,
+            int8=int8,
+            integer_products=False,
+            mode=mode,
+            tokens=tokens,
+            force=force,
+        )
+
+    many = run(temporary / "many", TOGETHER).files
+    done = run(folder, 1)
+    ones = {path: path for path in done.files if path.suffix == ".onnx"}
+    together = {
+        folder / f"{path.stem}.{TOGETHER}.onnx": path for path in many if path.suffix == ".onnx"
+    }
+    pool({**ones, **together}, folder / WEIGHTS)
+    files = [*ones, *together, folder / WEIGHTS, folder / METADATA]
+    return replace(done, files=files)
+
+
 def page_facts(codec: Codec, mode: str) -> dict[str, Any]:
     """What the page and its ``.sct`` files need to know besides what is in every export."""
     header = codec_header(codec, payload="packed", voice_form=0)
@@ -91,6 +122,7 @@ def page_facts(codec: Codec, mode: str) -> dict[str, Any]:
         "profile": kind_byte(header),
         "token_hash": codec.token_hash,
         "voice_hash": codec.voice_hash,
+        "together": TOGETHER,
         "page": {"name": codec.model_id, **describe(codec, mode)},
     }
     code = None if codec.coder is None else codec.coder.voice

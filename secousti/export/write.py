@@ -47,9 +47,11 @@ def export(
     *,
     format: Format = "onnx",
     int8: bool = False,
+    integer_products: bool = True,
     dynamic_batch: bool = False,
     vocoder: bool = True,
     mode: str = ALL,
+    tokens: int = 1,
     force: bool = False,
 ) -> Exported:
     """Write a codec's graphs and ``export.json`` into ``folder``, and check them.
@@ -60,9 +62,13 @@ def export(
     Args:
         int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits;
             everything else is then float32, whatever the codec's ``decode_precision``.
+        integer_products: with ``int8`` in ONNX, also multiply in integers, for which activations
+            are rounded; else only the file is smaller. A program of torch never does.
         dynamic_batch: any number of streams at once, instead of one.
         vocoder: also the vocoder; without it the decoder's log-mel is what comes out.
         mode: one of the codec's that streams.
+        tokens: that a call takes. Several are faster, and the state is that of graphs for one;
+            the voice is only written with these.
         force: write over an earlier export.
 
     The graphs are run step by step beside PyTorch before they get their place. In float32 all
@@ -73,11 +79,12 @@ def export(
             missing, or the folder holds an export.
     """
     folder = Path(folder)
-    _check_free(folder, force)
+    check_free(folder, force)
     codec = copy.deepcopy(codec).float().cpu().eval()
     if not int8:  # onnxruntime's integer products know no float64
         codec.prepare()
-    graphs = step_graphs(codec, real=format == "onnx", vocoder=vocoder, mode=mode)
+    integers = format == "onnx" and integer_products
+    graphs = step_graphs(codec, real=format == "onnx", vocoder=vocoder, mode=mode, tokens=tokens)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as temporary:
         parts = Path(temporary)
@@ -86,19 +93,23 @@ def export(
             for graph in graphs:
                 small = int8 and not keeps_precision(graph)
                 about = graph_metadata(graph, codec, small)
-                write(graph, parts / f"{graph.name}{SUFFIX[format]}", about, small, dynamic_batch)
+                stored = shrunk(graph) if small and not integers else graph
+                path = parts / f"{graph.name}{SUFFIX[format]}"
+                write(stored, path, about, small and integers, dynamic_batch)
             agreement = compare(codec, graphs, open_steps(parts, graphs, format))
         if not int8:
             agreement.insist()
         files = [_move(path, folder) for path in sorted(parts.iterdir())]
     document = {**codec_metadata(codec, mode), "int8": int8, "dynamic_batch": dynamic_batch}
+    document["tokens"] = tokens
     document["graphs"] = {g.name: graph_metadata(g, codec, int8)["graph"] for g in graphs}
     with replacing(folder / METADATA) as partial:
         partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return Exported(folder, [*files, folder / METADATA], agreement)
 
 
-def _check_free(folder: Path, force: bool) -> None:
+def check_free(folder: Path, force: bool) -> None:
+    """Raises SecoustiError: the folder holds an export that ``force`` does not give up."""
     if folder.exists() and not folder.is_dir():
         raise SecoustiError(f"{folder} is a file; name a folder for the graphs")
     if (folder / METADATA).exists() and not force:
@@ -170,14 +181,15 @@ def _program(graph: StepGraph, dynamic_batch: bool) -> tuple[Any, tuple[Tensor, 
 
 
 def _write_torch(
-    graph: StepGraph, path: Path, about: dict[str, Any], int8: bool, dynamic_batch: bool
+    graph: StepGraph, path: Path, about: dict[str, Any], integers: bool, dynamic_batch: bool
 ) -> None:
-    program, _ = _program(shrunk(graph) if int8 else graph, dynamic_batch)
+    assert not integers
+    program, _ = _program(graph, dynamic_batch)
     torch.export.save(program, path, extra_files={"secousti.json": json.dumps(about)})
 
 
 def _write_onnx(
-    graph: StepGraph, path: Path, about: dict[str, Any], int8: bool, dynamic_batch: bool
+    graph: StepGraph, path: Path, about: dict[str, Any], integers: bool, dynamic_batch: bool
 ) -> None:
     require("onnxscript", "export")
     onnx = require("onnx", "export")
@@ -196,7 +208,7 @@ def _write_onnx(
     for key, value in about.items():
         model.metadata_props.add(key=f"secousti.{key}", value=json.dumps(value))
     onnx.save(model, path)
-    if int8:
+    if integers:
         quantize(path)
 
 

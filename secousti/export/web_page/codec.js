@@ -1,41 +1,58 @@
-// The codec: its graphs and what export.json says of them. A step is one token.
+// The codec: its graphs and what export.json says of them. A step is one token, or `together` tokens
+// of sound that is there already; both go on with the same state.
 
-import { Graph, tensor } from "./graph.js";
+import { Graph, load, tensor } from "./graph.js";
 import { resample } from "./resample.js";
 
 const STEPS = 127; // a voice's numbers are integers / 127
+const WEIGHTS = "weights.bin";
 
 export class Codec {
   static async open(about, folder) {
-    const graphs = {};
-    for (const name of Object.keys(about.graphs)) graphs[name] = await Graph.open(`${folder}${name}.onnx`);
-    return new Codec(about, graphs);
+    const weights = { path: WEIGHTS, data: await load(folder + WEIGHTS) };
+    const names = Object.keys(about.graphs);
+    const codec = new Codec(about, await openAll(names, folder, "", weights));
+    codec.openMore = () => openAll(names.filter((name) => name !== "voice"), folder, `.${about.together}`, weights);
+    return codec;
   }
 
   constructor(about, graphs) {
     Object.assign(this, { about, graphs });
+    this.byTokens = new Map([[1, graphs]]);
+    this.most = 1; // tokens of a step
     this.silentSteps = about.mel_silence === undefined ? 0 : Math.ceil(about.delay / about.frame_size);
   }
 
-  /** A new stream of audio to tokens. */
+  /** Several tokens at once become possible. */
+  async hurry() {
+    this.byTokens.set(this.about.together, await this.openMore());
+    this.most = this.about.together;
+  }
+
+  /** Tokens of the next step where `count` are to be had: the most that are possible, one or none. */
+  portion(count) {
+    return count >= this.most ? this.most : Math.min(count, 1);
+  }
+
+  /** A new stream of audio to tokens: samples of a portion of tokens in, these out. */
   encoder() {
-    const { encoder } = this.graphs;
-    let state = encoder.start();
+    let state = this.graphs.encoder.start();
     return async (samples) => {
+      const { encoder } = this.byTokens.get(samples.length / this.about.frame_size);
       const [codes, next] = await encoder.run({ audio: tensor("float32", [1, samples.length], samples) }, state);
       state = next;
-      return Number(codes.data[0]);
+      return Int32Array.from(codes.data, Number);
     };
   }
 
-  /** A new stream of tokens to audio, late by `about.delay`; without a token it brings out the rest. */
+  /** A new stream of portions of tokens to audio, late by `about.delay`; null brings out the rest. */
   decoder() {
-    const { decoder, vocoder } = this.graphs;
-    let state = decoder.start(), sound = vocoder?.start();
-    return async (token, voice) => {
-      let output = token === null ? this.#silence() : null;
-      if (token !== null) {
-        [output, state] = await decoder.run({ codes: codesTensor(token), ...this.#speaker(voice) }, state);
+    let state = this.graphs.decoder.start(), sound = this.graphs.vocoder?.start();
+    return async (tokens, voice) => {
+      const { decoder, vocoder } = this.byTokens.get(tokens?.length ?? 1);
+      let output = tokens ? null : this.#silence();
+      if (tokens) {
+        [output, state] = await decoder.run({ codes: codesTensor(tokens), ...this.#speaker(voice) }, state);
       }
       if (vocoder) [output, sound] = await vocoder.run({ mel: output }, sound);
       return Float32Array.from(output.data);
@@ -81,8 +98,14 @@ export class Codec {
   }
 }
 
-function codesTensor(token) {
-  return tensor("int64", [1, 1, 1], BigInt64Array.of(BigInt(token)));
+async function openAll(names, folder, suffix, weights) {
+  const graphs = {};
+  for (const name of names) graphs[name] = await Graph.open(`${folder}${name}${suffix}.onnx`, weights);
+  return graphs;
+}
+
+function codesTensor(tokens) {
+  return tensor("int64", [1, 1, tokens.length], BigInt64Array.from(tokens, BigInt));
 }
 
 /** Rounded as numpy and torch round: halves to the even number. */

@@ -11,7 +11,10 @@ let queue = Promise.resolve(); // onnxruntime works on one thing at a time
 const answers = {
   async models() {
     const about = await (await fetch("model/export.json")).json();
-    codec ??= await Codec.open(about, "model/");
+    if (!codec) {
+      codec = await Codec.open(about, "model/");
+      queue = queue.then(() => codec.hurry()).catch(() => {}); // without it tokens go one by one
+    }
     return { models: [about.page], default: about.page.name };
   },
   async voice({ samples, rate }) {

@@ -1,4 +1,5 @@
-// One ONNX graph with its state: zeros at the start, then whatever the last step gave.
+// One ONNX graph with its state: zeros at the start, then whatever the last step gave. The weights of
+// all graphs are in one file beside them.
 
 import * as ort from "./ort/ort.wasm.min.mjs";
 
@@ -8,11 +9,10 @@ ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
 const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array };
 
 export class Graph {
-  static async open(address) {
-    const response = await fetch(address);
-    if (!response.ok) throw new Error(`${address} is missing from this site.`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    return new Graph(await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] }));
+  /** `weights`: {path, data} */
+  static async open(address, weights) {
+    const options = { executionProviders: ["wasm"], externalData: [weights] };
+    return new Graph(await ort.InferenceSession.create(await load(address), options));
   }
 
   constructor(session) {
@@ -32,6 +32,13 @@ export class Graph {
     const [output, ...next] = this.session.outputNames;
     return [found[output], Object.fromEntries(this.state.map(({ name }, i) => [name, found[next[i]]]))];
   }
+}
+
+/** A file of this site, as bytes. */
+export async function load(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address} is missing from this site.`);
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 export function tensor(type, shape, values = null) {

@@ -13,6 +13,7 @@ export class Session {
     const { about } = codec;
     Object.assign(this, { codec, about, tell, over: false, ended: false });
     this.kind = start.kind;
+    this.live = start.live;
     this.given = start.voice == null ? null : Int8Array.from(atob(start.voice), (letter) => letter.charCodeAt(0));
     this.voice = this.given;
     this.sourceRate = start.input?.rate ?? null;
@@ -33,8 +34,7 @@ export class Session {
     if (message?.type === "set" && message.voice !== undefined) this.#speakAs(message.voice);
     if (message?.type === "end") return this.#end();
     if (samples) await this.#listen(samples);
-    for (const token of tokens ?? []) await this.#token(token);
-    if (tokens?.length) this.#send(tokens);
+    if (tokens?.length) await this.#read(tokens);
     if (size) this.tell({ size });
   }
 
@@ -46,25 +46,36 @@ export class Session {
   async #listen(samples) {
     this.sourceSamples += samples.length;
     this.received.push(this.input.push(samples));
-    await this.#encodeWhole();
+    await this.#encodeWhole(!this.live);
   }
 
-  async #encodeWhole() {
+  /** Whole tokens; where nobody waits several at once, for the last ones come with the end. */
+  async #encodeWhole(several) {
     const { frame_size: size } = this.about;
-    while ((this.tokens.length + 1) * size <= this.received.length) {
+    for (;;) {
       const from = this.tokens.length * size;
-      await this.#speech(this.received.array.slice(from, from + size));
+      const count = this.codec.portion(Math.floor((this.received.length - from) / size));
+      if (count === 0 || (several && count < this.codec.most)) return;
+      await this.#speech(this.received.array.slice(from, from + count * size));
     }
   }
 
-  /** A token of sound, at once to be spoken. */
+  /** Tokens of sound, at once to be spoken. */
   async #speech(samples) {
     const began = performance.now();
-    const token = await this.encode(samples);
+    const tokens = await this.encode(samples);
     await this.#takeVoice();
-    await this.#token(token);
+    await this.#speakTokens(tokens);
     this.steps.push(performance.now() - began);
-    this.#send([token]);
+    this.#send([...tokens]);
+  }
+
+  async #read(tokens) {
+    for (let at = 0, count; at < tokens.length; at += count) {
+      count = this.codec.portion(tokens.length - at);
+      await this.#speakTokens(tokens.slice(at, at + count));
+    }
+    this.#send(tokens);
   }
 
   async #takeVoice() {
@@ -77,9 +88,9 @@ export class Session {
     this.voiceDue = VOICE_TIMES.find((time) => time > seconds) ?? Infinity;
   }
 
-  async #token(token) {
-    this.tokens.push([token]);
-    this.#speak(await this.decode(token, this.voice));
+  async #speakTokens(tokens) {
+    this.tokens.push(tokens);
+    this.#speak(await this.decode(tokens, this.voice));
   }
 
   /** Sound at the codec's rate: without what is late at the start, no more than went in. */
@@ -122,7 +133,7 @@ export class Session {
     const extra = about.mel_silence === undefined ? about.hop_length : 0; // what overlaps at the start
     const frames = Math.ceil((received.length + extra) / about.frame_size);
     received.push(new Float32Array(frames * about.frame_size - received.length));
-    await this.#encodeWhole();
+    await this.#encodeWhole(false);
   }
 
   async #file() {

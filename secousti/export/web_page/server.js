@@ -7,6 +7,9 @@ import { parsePacket } from "./wire.js";
 /** A problem that is told to the person as it is. */
 export class Problem extends Error {}
 
+/** What takes the time that the demo spends on its way and in its server. */
+export const PLACES = { network: "browser", server: "codec" };
+
 const worker = new Worker(new URL("./codec.worker.js", import.meta.url), { type: "module" });
 const waiting = new Map(); // answers by number
 const sessions = new Map();
@@ -55,9 +58,9 @@ export async function openTokens(file) {
   return ask("open", { bytes: new Uint8Array(await file.arrayBuffer()), name: file.name });
 }
 
-/** One session: the handlers are those of the demo's Connection. */
+/** One session: the handlers are those of the demo's Connection; `live` whether someone waits for every sample. */
 export class Connection {
-  constructor(start, handlers) {
+  constructor(start, handlers, live) {
     Object.assign(this, { start, handlers, over: false, waiting: 0 });
     number += 1;
     this.session = number;
@@ -67,7 +70,7 @@ export class Connection {
     });
     this.ready.catch(() => {}); // told by `failed` too
     sessions.set(this.session, this);
-    this.#post({ message: start });
+    this.#post({ message: { ...start, live } });
   }
 
   /** A packet (Uint8Array) or a message (object). */

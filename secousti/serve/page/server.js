@@ -5,6 +5,9 @@ import { parsePacket } from "./wire.js";
 /** A problem that is told to the person as it is. */
 export class Problem extends Error {}
 
+/** What the parts of the way through the codec are called. */
+export const PLACES = { network: "network and browser", server: "server step" };
+
 const GONE = "The server does not answer. Is it still running? Start it again, then reload this page.";
 const LOST_CONNECTION = "The connection to the server was lost. What arrived until then is kept; try again.";
 

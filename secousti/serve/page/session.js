@@ -43,6 +43,7 @@ export class Session {
         done: (message) => this.#done(message),
         failed: (problem) => this.#failed(problem),
       },
+      live,
     );
     this.ready = this.connection.ready;
   }

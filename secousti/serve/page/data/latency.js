@@ -1,12 +1,14 @@
 // Where the time goes between a mouth and an ear.
 
+import { PLACES } from "../server.js";
+
 const REMEMBERED = 200; // packets, about ten seconds
 
 export const PARTS = [
   ["algorithmic", "the codec waits for"],
   ["capture", "recording"],
-  ["network", "network and browser"],
-  ["server", "server step"],
+  ["network", PLACES.network],
+  ["server", PLACES.server],
   ["jitter", "jitter buffer"],
   ["device", "sound card, as it says"],
 ];
