@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from secousti.evaluation.report.figures import CAPTIONS
+
 DOCS = Path(__file__).parent
 LEFT_OUT = ("Paired", "Versions", "Notes")
 
@@ -24,13 +26,23 @@ def main(name: str, report: Path) -> None:
     intro, *sections = parts
     body = [intro.split("\n\n", 1)[1]]
     body += [f"### {section.split('![')[0].strip()}" for section in sections]
-    body += [f"![{path.stem}](images/{copy(name, path)})" for path in pictures(report)]
+    body += [figure(path.stem, copy(name, path)) for path in pictures(report)]
     marks = (f"<!-- report {name}: by docs/update_evaluation.py -->", f"<!-- end of {name} -->")
     page = DOCS / "evaluation.md"
     before, rest = page.read_text(encoding="utf-8").split(marks[0])
     after = rest.split(marks[1])[1]
     content = "\n\n".join(body)
     page.write_text(f"{before}{marks[0]}\n\n{content}\n\n{marks[1]}{after}", encoding="utf-8")
+
+
+def figure(stem: str, name: str) -> str:
+    """A picture with its caption, in Markdown."""
+    title = stem.replace("_", " ")
+    caption = CAPTIONS.get(stem, title)
+    return (
+        f'<figure markdown="span">\n![{title}](images/{name})\n'
+        f"<figcaption>{caption}</figcaption>\n</figure>"
+    )
 
 
 def pictures(report: Path) -> list[Path]:

@@ -8,14 +8,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secousti.base import Codec
-from secousti.container import Writer
+from secousti.container import Accounting, Writer
 from secousti.container.encoded import codec_header
 from secousti.files.wav import wav_header
 
@@ -54,20 +54,29 @@ class Recorder:
         wav = None
         if self._output_rate is not None:
             wav = wav_header(self._output_rate, len(self._pcm) // 2) + bytes(self._pcm)
-        return Result(self._file.getvalue(), wav)
+        return Result(self._file.getvalue(), wav, self._writer.bits)
 
 
 @dataclass(frozen=True)
 class Result:
-    """A ``.sct`` file, and a WAV where there was sound."""
+    """A ``.sct`` file, where its bits went, and a WAV where there was sound."""
 
     sct: bytes
     wav: bytes | None
+    bits: Accounting = field(default_factory=Accounting)
 
     @property
     def size(self) -> int:
         """Bytes of both."""
         return len(self.sct) + len(self.wav or b"")
+
+
+def _parts(bits: Accounting) -> dict[str, int]:
+    return {
+        "tokens": bits.tokens,
+        "voice": bits.side_information,
+        "container": bits.container,
+    }
 
 
 class Results:
@@ -88,7 +97,8 @@ class Results:
         with self._lock:
             self._kept[name] = (self._clock() + self._expires, result)
             self._tidy()
-        told = {"id": name, "sct": f"/v1/results/{name}.sct", "sct_bytes": len(result.sct)}
+        told: dict[str, Any] = {"id": name, "sct": f"/v1/results/{name}.sct"}
+        told |= {"sct_bytes": len(result.sct), "bits": _parts(result.bits)}
         if result.wav is not None:
             told |= {"wav": f"/v1/results/{name}.wav", "wav_bytes": len(result.wav)}
         return {**told, "expires_seconds": self._expires}

@@ -59,6 +59,11 @@ def test_what_is_spoken_is_what_the_files_say(
     heard, rate = soundfile.read(wav)
     bits = len(tokens) * np.log2(6561)  # the last token may be of less than a frame of sound
     assert page.number("bits") == pytest.approx(bits / (len(heard) / rate), abs=2)
+    parts = [page.number(f"file-{part}") for part in ("tokens", "voice", "container")]
+    whole = 8 * sct.stat().st_size / (len(heard) / rate)
+    assert page.number("file-all") == pytest.approx(whole, abs=1)
+    assert sum(parts) == pytest.approx(whole, abs=3)
+    assert 0 < parts[0] < page.number("bits")  # coded
     assert secousti("decode", sct, "-o", again, "--sample-rate", rate).code == 0
     decoded, _ = soundfile.read(again)
     assert len(decoded) == len(heard)

@@ -96,7 +96,11 @@ def test_a_file_has_the_ids_of_the_command(page: Page, toy_model: Path, tmp_path
     page.drop(speech, "speech")
     page.finish()
     want = codec.encode(speech)
-    kept = load_encoded(page.download("Tokens (.sct)", tmp_path))
+    path = page.download("Tokens (.sct)", tmp_path)
+    bits = [page.number(f"file-{part}") for part in ("tokens", "voice", "container")]
+    assert sum(bits) == pytest.approx(page.number("file-all"), abs=3)
+    assert page.number("file-all") == pytest.approx(8 * path.stat().st_size / 2.3, rel=0.05)
+    kept = load_encoded(path)
     assert kept.codes.tolist() == want.codes.tolist()
     assert kept.num_samples.tolist() == want.num_samples.tolist()
     assert (quantize(kept.paralinguistic) - quantize(want.paralinguistic)).abs().max() <= 1

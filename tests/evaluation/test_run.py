@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from secousti.evaluation.codecs import CODECS, Bits, Codec, CodecInfo, Coded, En
 from secousti.evaluation.codecs import ours as ours_module
 from secousti.evaluation.datasets import DataConfig
 from secousti.evaluation.evaluate import evaluate
+from secousti.evaluation.report.figures import CAPTIONS
 from secousti.evaluation.report.summary import Summary
 from secousti.evaluation.suite import ListeningConfig, Suite
 
@@ -86,10 +88,11 @@ def test_a_report_has_every_form(corpus: Path, tmp_path: Path) -> None:
     with (out / "utterances.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 12
     assert "| rounder |" in (out / "report.md").read_text()
-    page = (out / "report.html").read_text()
+    page = unescape((out / "report.html").read_text())
     assert page.count("<audio") == 4
     assert "http" not in page.replace("http-equiv", "")
     assert {path.stem for path in (out / "figures").iterdir()} == set(figures)
+    assert all(CAPTIONS[name] in page for name in figures)
 
 
 def test_a_second_run_codes_and_scores_nothing(corpus: Path, tmp_path: Path) -> None:

@@ -229,7 +229,8 @@ def test_hardly_any_sound(server: Served, samples: int) -> None:
     events = converse(server.url, sound, **start)
     assert len(sound_of(events)) == samples
     assert len(tokens_of(events)) == (samples > 0)
-    assert events[-1]["result"]["sct_bytes"] > 0
+    result = events[-1]["result"]
+    assert sum(result["bits"].values()) == 8 * result["sct_bytes"] > 0
 
 
 def test_a_voice_from_a_recording(server: Served, tmp_path) -> None:

@@ -20,6 +20,7 @@ from secousti.evaluation.report.draw import (
     show_spectrogram,
     tidy,
 )
+from secousti.evaluation.report.labels import Label, name_points
 from secousti.evaluation.report.summary import Column, Row, Summary, read_streams
 from secousti.evaluation.report.table import quoted_rows
 from secousti.evaluation.tokens import token_counts
@@ -44,14 +45,16 @@ def quality_bitrate(summary: Summary) -> Figure | None:
     first = summary.columns[0]
     figure = new_figure(7.5, 4.6)
     axes = figure.add_subplot()
+    labels: list[Label] = []
     for said in quoted_rows(summary):
         if said.get("bitrate") and said.get(first.name) is not None:
             size = _area(said.get("tokens_per_second"))
             point = (said["bitrate"] / 1000, said[first.name])
             axes.scatter(*point, s=size, facecolors="none", edgecolors=GREY, linewidths=1.2)
-            _name_point(axes, f"{said['codec']} †", point, GREY)
+            labels.append((f"{said['codec']} †", point, GREY))
     for index, row in coded_rows(summary):
-        _draw_point(axes, row, first, index)
+        if row.estimates[first.name].count:
+            labels.append((row.label, _draw_point(axes, row, first, index), colour(index)))
     axes.set_xscale("log")
     axes.margins(x=0.16, y=0.14)
     low, high = axes.get_xlim()
@@ -61,13 +64,14 @@ def quality_bitrate(summary: Summary) -> Figure | None:
     axes.set_xlabel("tokens, kbit/s (circles: tokens a second; crosses: codecs without tokens)")
     axes.set_ylabel(first.heading)
     tidy(axes, "both")
+    found = [(row.bitrate / 1000, row.estimates[first.name]) for _, row in coded_rows(summary)]
+    name_points(axes, labels, [(rate, one.low, one.high) for rate, one in found if one.count])
     return figure
 
 
-def _draw_point(axes: Axes, row: Row, column: Column, index: int) -> None:
+def _draw_point(axes: Axes, row: Row, column: Column, index: int) -> tuple[float, float]:
+    """A codec with its interval; where it is."""
     found = row.estimates[column.name]
-    if not found.count:
-        return
     rate = row.bitrate / 1000
     errors = [[found.mean - found.low], [found.high - found.mean]]
     axes.errorbar(rate, found.mean, yerr=errors, color=colour(index), linewidth=1.4, capsize=3)
@@ -76,15 +80,11 @@ def _draw_point(axes: Axes, row: Row, column: Column, index: int) -> None:
         axes.scatter(rate, found.mean, s=size, color=colour(index), alpha=0.65, linewidths=0)
     else:
         axes.scatter(rate, found.mean, s=50, color=colour(index), marker="X", linewidths=0)
-    _name_point(axes, row.label, (rate, found.mean), colour(index))
+    return rate, found.mean
 
 
 def _area(tokens_per_second: float | None) -> float:
     return 25 + 1.6 * float(tokens_per_second or 0)
-
-
-def _name_point(axes: Axes, name: str, point: tuple[float, float], ink: str) -> None:
-    axes.annotate(name, point, xytext=(7, 5), textcoords="offset points", fontsize=8, color=ink)
 
 
 def speakers(summary: Summary) -> Figure | None:
@@ -177,6 +177,16 @@ FIGURES: dict[str, Callable[[Summary], Figure | None]] = {
     "speakers": speakers,
     "codebook": codebook,
     "spectrograms": spectrograms,
+}
+
+CAPTIONS = {
+    "quality_bitrate": "Quality against the bits of tokens, with 95 % intervals. A circle's area "
+    "is its tokens a second; a hollow one is a paper's own figure.",
+    "speakers": "Every dot is the mean of one speaker's recordings, the line that of all speakers.",
+    "codebook": "How often each id occurs, commonest first: where all are used alike, the line is "
+    "flat and falls late.",
+    "spectrograms": "The recording of middling length through every codec, up to 8 kHz.",
+    "curves": "Training and validation, over the steps of each phase.",
 }
 
 

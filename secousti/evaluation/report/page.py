@@ -11,6 +11,7 @@ from pathlib import Path
 from secousti.atomic import write_text
 from secousti.evaluation.audio import Audio, read_audio
 from secousti.evaluation.report.draw import new_figure, show_spectrogram
+from secousti.evaluation.report.figures import CAPTIONS
 from secousti.evaluation.report.style import STYLE
 from secousti.evaluation.report.summary import Summary
 from secousti.evaluation.report.table import Table, tables, test_table
@@ -73,7 +74,8 @@ def _cell(text: str) -> str:
 def _figure(path: Path) -> str:
     title = path.stem.replace("_", " ")
     source = _embed(path.read_bytes(), "image/png")
-    return f"<figure><img alt='{escape(title)}' src='{source}'></figure>"
+    caption = f"<figcaption>{escape(CAPTIONS.get(path.stem, title))}</figcaption>"
+    return f"<figure><img alt='{escape(title)}' src='{source}'>{caption}</figure>"
 
 
 def _embed(content: bytes, kind: str) -> str:

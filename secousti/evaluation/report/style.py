@@ -1,10 +1,10 @@
 """The style sheet of the page, for light and dark screens."""
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1d2129; --soft: #667085; --line: #e4e6ea;
-  --ground: #ffffff; --card: #f7f8fa; --mark: #0072b2; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --soft: #9aa4b2; --line: #333a45;
-  --ground: #14171c; --card: #1d2128; --mark: #56b4e9; } }
+:root { color-scheme: light dark; --ink: #20262b; --soft: #5f6770; --line: #e5dfd4;
+  --ground: #fffdfa; --card: #f5f2ec; --mark: #17706a; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e9e6e0; --soft: #9aa3aa; --line: #2a3137;
+  --ground: #0f1316; --card: #171c20; --mark: #62cabf; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
@@ -27,6 +27,7 @@ tbody tr:last-child td { border-bottom: 0; }
 tr.quoted td { color: var(--soft); font-style: italic; font-weight: 400; }
 td small { display: block; color: var(--soft); }
 figure { margin: 2rem 0; } figure img { max-width: 100%; border-radius: 10px; background: #fff; }
+figcaption { color: var(--soft); font-size: .84rem; margin-top: .4rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: .8rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: .7rem; display: flex; flex-direction: column; gap: .45rem; }

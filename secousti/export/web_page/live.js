@@ -2,7 +2,7 @@
 
 import { Growable } from "./data/growable.js";
 import { Resampler } from "./resample.js";
-import { writeTokens } from "./sct.js";
+import { bitsOf, writeTokens } from "./sct.js";
 
 const VOICE_TIMES = [0, 0.25, 1, 3.5]; // seconds: soon, and again as it gets known
 const RECENT_SECONDS = 10, STATS_SECONDS = 0.5;
@@ -121,7 +121,7 @@ export class Session {
     this.#sound(this.output.flush());
     this.#stats(true);
     this.over = true;
-    this.tell({ done: { sct: await this.#file(), sound: this.sound.view().slice(), rate: this.outputRate } });
+    this.tell({ done: { ...(await this.#file()), sound: this.sound.view().slice(), rate: this.outputRate } });
   }
 
   /** The last token is completed with silence; what comes out is as long as what went in. */
@@ -141,13 +141,14 @@ export class Session {
     let voice = this.given;
     if (speech && !voice && this.about.voice_size) voice = await this.codec.voiceOf(this.received.view(0, this.samples));
     const frames = this.tokens.length;
-    return writeTokens(this.about, {
+    const sct = writeTokens(this.about, {
       tokens: this.tokens.view(),
       voice,
       samples: speech ? this.samples : frames * this.about.frame_size,
       sourceRate: speech ? this.sourceRate : null,
       sourceSamples: this.sourceSamples,
     });
+    return { sct, bits: sct && bitsOf(sct, frames, voice, this.about) };
   }
 
   #stats(last = false) {

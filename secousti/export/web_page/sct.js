@@ -40,6 +40,12 @@ export function writeTokens(about, { tokens, voice, samples, sourceRate, sourceS
   return file;
 }
 
+/** Bits of a file of so many tokens that ``writeTokens`` made: {tokens, voice, container}. */
+export function bitsOf(file, count, voice, about) {
+  const tokens = 8 * packedSize(count, about.page), side = 8 * (voice?.length ?? 0);
+  return { tokens, voice: side, container: 8 * file.length - tokens - side };
+}
+
 /** {tokens: Int32Array, voice: Int8Array or null, samples}; raises one sentence for what it cannot read. */
 export function readTokens(bytes, about, name = "the file") {
   try {

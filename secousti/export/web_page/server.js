@@ -103,13 +103,13 @@ export class Connection {
     worker.postMessage({ session: this.session, ...what });
   }
 
-  #done({ sct, sound, rate }) {
+  #done({ sct, bits, sound, rate }) {
     this.#leave();
     const keys = { sct: `${this.session}.sct`, wav: `${this.session}.wav` };
     results.set(keys.sct, new Blob([sct], { type: "application/octet-stream" }));
     results.set(keys.wav, wavFile(sound, rate));
     for (const key of [...results.keys()].slice(0, -2 * KEPT)) results.delete(key);
-    this.handlers.done({ type: "done", result: keys });
+    this.handlers.done({ type: "done", result: { ...keys, bits } });
   }
 
   #fail(problem) {

@@ -114,7 +114,7 @@ export class Session {
     const { result } = message;
     if (result?.sct) {
       const [sct, wav] = await Promise.all([getResult(result.sct), getResult(result.wav)]).catch(() => []);
-      this.take.files = sct && { sct, wav };
+      this.take.files = sct && { sct, wav, bits: result.bits };
     }
     this.on.done(message);
   }

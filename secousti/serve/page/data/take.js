@@ -33,7 +33,7 @@ export class Take {
     this.latency = null; // see Latency; none if the sound was not sent in real time
     this.underruns = 0;
     this.stats = null; // the server's last
-    this.files = null; // {sct, wav} as Blobs
+    this.files = null; // {sct, wav} as Blobs, and {tokens, voice, container}: the bits of the first
   }
 
   addTokens(tokens, lost) {

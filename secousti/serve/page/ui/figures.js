@@ -6,9 +6,11 @@ const $ = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const SAMPLE_BITS = 16;
+const PARTS_OF_FILE = ["tokens", "voice", "container"];
 
 export function showFigures(take) {
   showBits(take);
+  showFile(take);
   showCodebook(take);
   showLatency(take);
 }
@@ -29,6 +31,17 @@ function showBits({ model, stats, tokens, lost }) {
   const gone = lost.view().reduce((sum, flag) => sum + flag, 0);
   $("lost").textContent = gone ? `${whole.format(gone)} (${whole.format((100 * gone) / count)} %)` : "0";
   $("side-bits").textContent = stats?.side_bits ? sideBits(stats, model) : "–";
+}
+
+/** Where the bits of the file went, each by itself and all together. */
+function showFile({ files, stats, model }) {
+  const bits = files?.bits, seconds = stats?.seconds;
+  const rate = (count) => (bits && seconds ? `${whole.format(count / seconds)} bit/s` : "–");
+  for (const part of PARTS_OF_FILE) $(`file-${part}`).textContent = rate(bits?.[part]);
+  const all = bits && PARTS_OF_FILE.reduce((sum, part) => sum + bits[part], 0);
+  $("file-all").textContent = rate(all);
+  const sent = bits && seconds ? all / seconds : model.bit_rate;
+  $("ratio").textContent = `1 : ${whole.format(pcmRate(model) / sent)}`;
 }
 
 function sideBits({ side_bits: bits, seconds }, model) {
