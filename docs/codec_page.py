@@ -4,8 +4,8 @@
     SECOUSTI_PAGE=onnxruntime-web-1.30.0.tgz mkdocs build
 
 The page goes to ``try/`` of the site, 64 MB with the codec, and ``MARKER`` in a page becomes a
-frame that loads it when a reader asks for it. Without the variable, or where the page cannot be made, a
-sentence takes the frame's place.
+frame that loads it when a reader asks for it. Without the variable, or where the page cannot be
+made, a sentence takes the frame's place.
 """
 
 from __future__ import annotations
