@@ -73,6 +73,13 @@ def test_two_processes_equal_one(config, one, tmp_path):
     _close(losses(one, "valid"), losses(tmp_path, "valid"))
 
 
+def test_muon_is_refused_under_fsdp_by_every_process(config, tmp_path):
+    run = _launch(FSDP, config, f"training.run.output={tmp_path}", "training.optim.name=muon")
+    printed = run.communicate(timeout=300)[0]
+    assert run.returncode != 0
+    assert "muon updates whole matrices, which FSDP cuts up: set training.optim.name" in printed
+
+
 def _stop_after(process: subprocess.Popen[str], run: Path, step: int) -> None:
     """SIGTERM once ``step`` is in the log."""
     csv, deadline = run / "metrics.csv", time.monotonic() + 200
