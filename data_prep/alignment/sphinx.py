@@ -25,6 +25,9 @@ from secousti.errors import SecoustiError, require
 from secousti.text.inventory import canonical, language_of
 
 FRAME = 0.01  # seconds
+# A frame is heard through 25.6 ms from its start on: what changes between two of them lies in the
+# middle between the middles of both windows. Hand labels agree (docs/alignment.md).
+WINDOW_MIDDLE = 0.0256 / 2 - FRAME / 2
 PEAK = 0.5  # of full scale, to which every utterance is brought
 
 
@@ -138,4 +141,5 @@ def _with_stress(names: Sequence[str], word: Word) -> list[str]:
 
 
 def _times(entry: Any) -> tuple[float, float]:
-    return round(entry.start * FRAME, 4), round((entry.start + entry.duration) * FRAME, 4)
+    start, end = entry.start * FRAME, (entry.start + entry.duration) * FRAME
+    return round(start + WINDOW_MIDDLE, 4), round(end + WINDOW_MIDDLE, 4)

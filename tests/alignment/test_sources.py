@@ -6,6 +6,7 @@ import itertools
 import random
 import urllib.error
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from torch import nn
 
 from data_prep.alignment.base import Aligner, Alignment, Utterance, fill_silences
 from data_prep.alignment.calibration import fit_logistic, half_wrong
-from data_prep.alignment.combined import CombinedAligner
+from data_prep.alignment.combined import TEMPOS, CombinedAligner
 from data_prep.alignment.mms import MmsAligner, spelling
 from data_prep.alignment.sources import open_source
+from data_prep.alignment.sphinx import _times
 from data_prep.alignment.transcript import Word, words_of_pronunciation, words_of_text
 from data_prep.manifest import read_manifest
 from secousti.errors import SecoustiError
@@ -138,18 +140,47 @@ class Given(Aligner):
         return self.alignment
 
 
-def test_combined_takes_the_middle_where_two_aligners_agree() -> None:
+class Played(Given):
+    """Of pocketsphinx: at another tempo the same times of the sound, but for one gone astray."""
+
+    def __init__(self, alignment: Alignment, samples: int) -> None:
+        super().__init__(alignment)
+        self.samples, self.tempos = samples, list[float]()
+
+    def align(self, utterance: Utterance) -> Alignment:
+        self.asked = utterance.words
+        tempo = self.samples / len(utterance.audio)
+        self.tempos.append(round(tempo, 2))
+        if len(self.tempos) == 2:
+            raise SecoustiError("no path was found")
+        late = 0.2 if len(self.tempos) == 3 else 0.0
+        return Alignment(
+            [((a + late) / tempo, (b + late) / tempo, s) for a, b, s in self.alignment.phones],
+            [((a + late) / tempo, (b + late) / tempo, s) for a, b, s in self.alignment.words],
+            0.1,
+        )
+
+
+def test_combined_pools_every_hearing_of_both_aligners() -> None:
     utterance = Utterance.of(torch.zeros(16000), 16000, phones=[["S", "IY1"], ["M"]])
     one = [(0.1, 0.2, "S"), (0.2, 0.3, "IY1"), (0.30, 0.5, "M")]
     two = [(0.12, 0.2, "S"), (0.2, 0.32, "IY1"), (0.32, 0.9, "M")]
     words = [(0.1, 0.3, "see"), (0.3, 0.5, "m")], [(0.12, 0.32, "see"), (0.32, 0.9, "m")]
     own = Given(Alignment(fill_silences(one, 1.0), words[0], 0.7))
-    other = Given(Alignment(fill_silences(two, 1.0), words[1], 0.1))
+    other = Played(Alignment(fill_silences(two, 1.0), words[1]), 16000)
     found = CombinedAligner(own, other).align(utterance)
-    assert found.words == [(0.11, 0.31, "see"), (0.31, 0.5, "m")]
-    assert [p[:2] for p in found.phones if p[2] == "M"] == [(0.31, 0.5)]
+    assert other.tempos == [1.0, *TEMPOS]
+    # Three hearings agree, one is 0.2 s late, one failed; the network's two are 20 ms earlier.
+    assert [word[2] for word in found.words] == ["see", "m"]
+    np.testing.assert_allclose([w[:2] for w in found.words], [(0.12, 0.32), (0.32, 0.9)], atol=2e-3)
+    assert [round(p[0], 2) for p in found.phones if p[2] == "M"] == [0.32]
     assert found.confidence == 0.7
     assert [word.pronunciations for word in own.asked] == [(("S", "IY1"),), (("M",),)]
+
+
+def test_pocketsphinx_times_lie_in_the_middle_of_its_windows() -> None:
+    entry = SimpleNamespace(start=10, duration=5)
+    assert _times(entry) == pytest.approx((0.1078, 0.1578))
 
 
 def test_pocketsphinx_on_real_speech(speech_root: Path) -> None:
