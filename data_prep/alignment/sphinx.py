@@ -116,7 +116,7 @@ class SphinxAligner(Aligner):
         phones = [_sphinx_phone(symbol) for symbol in word.pronunciations[0]]
         name = "=" + "-".join(phones)  # the same phonemes make the same entry, in any order
         if self._decoder.lookup_word(name) is None:
-            self._decoder.add_word(name, " ".join(phones), True)
+            self._decoder.add_word(name, " ".join(phones), False)  # a search is set after it
         return name
 
 
