@@ -91,6 +91,11 @@ class Codec(DescribedCodec):
         return self._encode(as_batch(audio, self.sample_rate, sample_rate, lengths), voice)
 
     @inference
+    def encode_batch(self, batch: AudioBatch, voice: bool = True) -> Encoded:
+        """``encode`` of rows that are at the codec's rate and checked already."""
+        return self._encode(batch, voice)
+
+    @inference
     def encode_reader(self, audio: AudioReader, voice: bool = True) -> Encoded:
         """``encode`` of one open recording, in memory that does not grow with its length.
 

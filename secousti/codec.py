@@ -14,6 +14,7 @@ from secousti.audio.batch import Audio, AudioBatch, as_batch
 from secousti.audio.mel import LogMel
 from secousti.base import ALL, Mode
 from secousti.config import CodecConfig, to_dict
+from secousti.devices import wide_dtype
 from secousti.encoded import Encoded
 from secousti.errors import SecoustiError
 from secousti.frontend import MelFrontend
@@ -53,10 +54,16 @@ class SecoustiCodec(SecoustiNetworks):
         return replace(self.config, vocoder=vocoder)
 
     def prepare(self) -> None:
-        """Bring the connector and the decoder to ``config.decode_precision``."""
+        """Bring each half to its precision, as far as the device has it."""
+        wide = wide_dtype(self.device)
+        precise = self.config.encode_precision == "float64"
+        self.mel.compute_in(wide if precise else torch.float32)
+        if precise:
+            self.encoder.to(wide)
+            self.semantic_projection.to(wide)
         if self.config.decode_precision == "float64":
-            self.connector.double()
-            self.decoder.double()
+            self.connector.to(wide)
+            self.decoder.to(wide)
 
     # ---------------------------------------------------------------- what users ask about
     @property
@@ -192,8 +199,8 @@ class SecoustiCodec(SecoustiNetworks):
     ) -> Tensor:
         """The continuous acoustic embedding A, [B, acoustic_dim, L] (paper, III-B)."""
         mel, frames = self.log_mel(as_batch(wav, self.sample_rate, sample_rate, lengths))
-        z, _ = self.encoder(mel.to(self.dtype), None, frames)
-        return self.acoustic_projection(z)[0]
+        z, _ = self.encoder(mel.to(self.encode_dtype), None, frames)
+        return self.acoustic_projection(z.to(self.dtype))[0]
 
     @inference
     def decode_acoustic(self, acoustic: Tensor) -> Tensor:

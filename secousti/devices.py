@@ -9,6 +9,11 @@ from secousti.errors import SecoustiError
 AUTO = "auto"
 
 
+def wide_dtype(device: torch.device | None) -> torch.dtype:
+    """float64 where the device has it."""
+    return torch.float32 if device is not None and device.type == "mps" else torch.float64
+
+
 def chosen(device: str) -> str:
     """``auto`` is the GPU that CUDA (or ROCm) shows, or else the CPU; other names are checked.
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from secousti.audio.mel import LogMel, MelStream
 from secousti.audio.resample import ResampleStream, resampler
+from secousti.devices import wide_dtype
 
 
 class Frontend(ABC):
@@ -25,7 +26,8 @@ class Frontend(ABC):
     def __init__(self, rate: int, codec_rate: int, unit: int, empty: Tensor) -> None:
         self.unit = unit
         self._empty = empty
-        self._resample = ResampleStream(resampler(rate, codec_rate))
+        # The CPU resamples, in double precision as for a whole recording (``AudioBatch``).
+        self._resample = ResampleStream(resampler(rate, codec_rate), torch.float64)
         self.pending = empty  # [C, T] inputs that no token was made of yet
 
     @property
@@ -106,7 +108,8 @@ class SampleFrontend(Frontend):
     """The samples themselves, [1, T], with silence after the end to whole tokens."""
 
     def __init__(self, rate: int, codec_rate: int, unit: int, device: torch.device) -> None:
-        super().__init__(rate, codec_rate, unit, torch.zeros(1, 0, device=device))
+        empty = torch.zeros(1, 0, device=device, dtype=wide_dtype(device))
+        super().__init__(rate, codec_rate, unit, empty)
         self._received = 0
 
     def reset(self) -> None:
@@ -145,7 +148,7 @@ class MelFrontend(Frontend):
         self._window, self._central = window, central
         self._chosen: slice | None = None
         self._count = 0  # frames so far
-        empty = torch.zeros(mel.channels, 0, device=mel.filters.device)
+        empty = mel.filters.new_zeros(mel.channels, 0)
         super().__init__(rate, mel.config.sample_rate, unit, empty)
         self._recent = empty
 

@@ -72,7 +72,7 @@ class SecoustiNetworks(Codec):
         With ``config.pitch`` its rows follow those of the mel.
         """
         multiple = self.frames_per_token
-        wav = batch.wav.to(self.device)
+        wav = batch.wav.to(self.device, self.mel.window.dtype)
         rows = [
             self.mel(row[None, : int(n)], multiple)[0].T
             for row, n in zip(wav, batch.lengths, strict=True)
@@ -105,7 +105,7 @@ class SecoustiNetworks(Codec):
     def _tokenize(
         self, mel: Tensor, state: State | None, lengths: Tensor | None
     ) -> tuple[Tensor, State | None]:
-        z, encoder = self.encoder(mel.to(self.dtype), substate(state, "encoder"), lengths)
+        z, encoder = self.encoder(mel.to(self.encode_dtype), substate(state, "encoder"), lengths)
         mu, semantic = self.semantic_projection(z, substate(state, "semantic"))
         codes = self.quantizer.encode(mu)[:, None]
         if encoder is None or semantic is None:
@@ -156,9 +156,10 @@ class SecoustiNetworks(Codec):
 
     def token_encoder_state(self, batch_size: int) -> State:
         """The start of ``batch_size`` streams for ``tokenize``."""
+        start = (batch_size, self.device, self.encode_dtype)
         return {
-            "encoder": self.encoder.init_state(batch_size, self.device, self.dtype),
-            "semantic": self.semantic_projection.init_state(batch_size, self.device, self.dtype),
+            "encoder": self.encoder.init_state(*start),
+            "semantic": self.semantic_projection.init_state(*start),
         }
 
     def token_decoder_state(self, batch_size: int) -> State:
@@ -167,6 +168,16 @@ class SecoustiNetworks(Codec):
             "connector": self.connector.init_state(batch_size, self.device, self._decode_dtype),
             "decoder": self.decoder.init_state(batch_size, self.device, self._decode_dtype),
         }
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of what neither half's precision is configured for: the voice, the vocoder."""
+        return next(self.paralinguistic.parameters()).dtype
+
+    @property
+    def encode_dtype(self) -> torch.dtype:
+        """In which tokens are made."""
+        return next(self.encoder.parameters()).dtype
 
     @property
     def _decode_dtype(self) -> torch.dtype:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from secousti.audio.io import load_audio
 from secousti.audio.resample import resampler
+from secousti.devices import wide_dtype
 from secousti.errors import SecoustiError
 from secousti.samples import agreed_rate, batch_rows, check_rate, is_pair, one_recording, unpack
 
@@ -26,7 +27,10 @@ Audio: TypeAlias = (
 
 @dataclass
 class AudioBatch:
-    """``wav`` float32 [B, N] with zeros after each row's end; ``lengths`` int64 [B]."""
+    """``wav`` float64 [B, N] with zeros after each row's end; ``lengths`` int64 [B].
+
+    What is resampled is not rounded to float32 again: a stream would round other samples.
+    """
 
     wav: Tensor
     lengths: Tensor
@@ -55,7 +59,10 @@ def as_batch(
     """
     if sample_rate is not None:
         check_rate(sample_rate)
-    rows = [resampler(rate, target_rate)(row) for row, rate in _rows(audio, sample_rate, lengths)]
+    rows = [
+        resampler(rate, target_rate)(row.to(wide_dtype(row.device)))
+        for row, rate in _rows(audio, sample_rate, lengths)
+    ]
     if not rows:
         raise SecoustiError("there is no audio in an empty list")
     row_lengths = torch.tensor([len(row) for row in rows])

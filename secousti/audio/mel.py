@@ -51,7 +51,9 @@ def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
 
 
 class LogMel(nn.Module):
-    """``ln(max(mel(|STFT|), 1e-5))`` of float32 audio [B, N] -> [B, n_mels, T].
+    """``ln(max(mel(|STFT|), 1e-5))`` of audio [B, N] -> [B, n_mels, T].
+
+    Computed in float32, or as ``compute_in`` says.
 
     Causal frame t ends with sample ``hop * (t + 1)``; centered frame t spans
     ``hop * t - (n_fft - hop) / 2`` on, with reflected ends, and there are ``N // hop`` of them.
@@ -72,8 +74,15 @@ class LogMel(nn.Module):
         """Rows of its output."""
         return self.config.n_mels
 
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Compute in float32 or float64 from now on, with the same filters.
+
+        float32 rounds quiet bands by up to 1e-4, in a chunk not as in a whole recording.
+        """
+        self.filters, self.window = self.filters.to(dtype), self.window.to(dtype)
+
     def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> LogMel:
-        """Moves to devices, but stays in float32: a model cast to bfloat16 has the same mel."""
+        """Moves to devices, but keeps its precision: a model cast to bfloat16 has the same mel."""
         filters, window = self.filters, self.window
         super()._apply(fn, recurse)
         self.filters = filters.to(self.filters.device)
@@ -117,7 +126,7 @@ class LogMel(nn.Module):
 
     def _transform(self, padded: Tensor) -> Tensor:
         spectrum = torch.stft(
-            padded.float(),
+            padded.to(self.window.dtype),
             self.config.n_fft,
             self.config.hop_length,
             window=self.window,
@@ -142,7 +151,7 @@ class MelStream:
         self._samples = 0
         self._started = self.mel.config.mode == "causal"
         start = self.mel.overlap if self._started else 0
-        self._buffer = torch.zeros(start, device=self.mel.filters.device)
+        self._buffer = self.mel.filters.new_zeros(start)
 
     def push(self, samples: Tensor) -> Tensor:
         """Samples [N] (N >= 0) -> the frames they complete, [channels, T] (T >= 0)."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from secousti.audio.mel import LogMel
 from secousti.config import MelConfig, PitchConfig
+from secousti.devices import wide_dtype
 from secousti.errors import SecoustiError
 
 _DIP = 0.15  # the first dip this deep is the period
@@ -48,10 +49,11 @@ class PitchedMel(LogMel):
 
     def _transform(self, padded: Tensor) -> Tensor:
         # What is voiced is a decision: in double precision it does not depend on the batch.
-        wide = torch.float32 if padded.device.type == "mps" else torch.float64
+        wide = wide_dtype(padded.device)
         frames = padded.unfold(1, self.config.n_fft, self.config.hop_length)  # [B, T, n_fft]
         rows = [self._rows(block.to(wide)) for block in frames.split(_BLOCK, dim=1)]
-        return torch.cat([super()._transform(padded), torch.cat(rows, dim=-1).float()], dim=1)
+        mel = super()._transform(padded)
+        return torch.cat([mel, torch.cat(rows, dim=-1).to(mel.dtype)], dim=1)
 
     def _rows(self, frames: Tensor) -> Tensor:
         """[B, T, n_fft] -> [B, 2, T]."""

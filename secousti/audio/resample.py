@@ -23,7 +23,7 @@ _BLOCK = 1 << 16  # output samples gathered at once where the matrix is too larg
 
 
 class SincResampler:
-    """Resample float32 audio [..., N] from ``orig_rate`` to ``new_rate`` Hz.
+    """Resample audio [..., N] from ``orig_rate`` to ``new_rate`` Hz, in its own precision.
 
     Output sample n is centred on input ``n * orig / new``; there are
     ``ceil(N * new_rate / orig_rate)`` of them.
@@ -62,14 +62,14 @@ class SincResampler:
         needed = (skip + periods - 1) * self.orig + size
         inputs = F.pad(inputs, (0, max(0, needed - inputs.shape[-1])))[..., :needed]
         flat = inputs[..., skip * self.orig :].reshape(-1, 1, needed - skip * self.orig)
-        out = F.conv1d(flat, self._filters.to(inputs.device), stride=self.orig)
+        out = F.conv1d(flat, self._filters.to(inputs), stride=self.orig)
         out = out.transpose(1, 2).reshape(*inputs.shape[:-1], -1)
         offset = start // self.new * self.new
         return out[..., start - offset : end - offset]
 
     def _gather(self, inputs: Tensor, first_period: int, start: int, end: int) -> Tensor:
         windows = inputs.unfold(-1, 2 * self.width + 1, 1)
-        filters = self._filters.to(inputs.device)
+        filters = self._filters.to(inputs)
         blocks = []
         for block in range(start, end, _BLOCK):
             n = torch.arange(block, min(block + _BLOCK, end), device=inputs.device)
@@ -113,10 +113,13 @@ def resampler(orig_rate: int, new_rate: int) -> SincResampler:
 
 
 class ResampleStream:
-    """One stream through a :class:`SincResampler`; chunks of any size, equal to offline."""
+    """One stream through a :class:`SincResampler`; chunks of any size, equal to offline.
 
-    def __init__(self, resampler: SincResampler) -> None:
-        self.resampler = resampler
+    ``dtype``: what it computes in and gives.
+    """
+
+    def __init__(self, resampler: SincResampler, dtype: torch.dtype = torch.float32) -> None:
+        self.resampler, self.dtype = resampler, dtype
         self.reset()
 
     def reset(self) -> None:
@@ -124,22 +127,22 @@ class ResampleStream:
         self._received = 0
         self._emitted = 0
         self._first_period = 0  # whose first output the taps begin with
-        self._taps = torch.zeros(self.resampler.width)
+        self._taps = torch.zeros(self.resampler.width, dtype=self.dtype)
 
     def push(self, samples: Tensor) -> Tensor:
         """Samples [N] -> every output sample whose filter support is complete, [M]."""
         resampler = self.resampler
         if resampler.orig == resampler.new:
-            return samples
+            return samples.to(self.dtype)
         self._received += samples.shape[-1]
-        self._taps = torch.cat([self._taps, samples.cpu().float()])
+        self._taps = torch.cat([self._taps, samples.cpu().to(self.dtype)])
         complete = self._received - resampler.width  # inputs whose whole future is known
         return self._emit_until(resampler.output_length(max(complete, 0)))
 
     def flush(self) -> Tensor:
         """The remaining samples, as if silence followed; then the stream starts anew."""
         if self.resampler.orig == self.resampler.new:
-            return torch.zeros(0)
+            return torch.zeros(0, dtype=self.dtype)
         self._taps = F.pad(self._taps, (0, self.resampler.width))
         out = self._emit_until(self.resampler.output_length(self._received))
         self.reset()
@@ -147,7 +150,7 @@ class ResampleStream:
 
     def _emit_until(self, end: int) -> Tensor:
         if end <= self._emitted:
-            return torch.zeros(0)
+            return torch.zeros(0, dtype=self.dtype)
         resampler = self.resampler
         out = resampler.outputs(self._taps, self._first_period, self._emitted, end)
         self._emitted = end

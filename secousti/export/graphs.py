@@ -183,7 +183,8 @@ class VoiceGraph(StepGraph):
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
         audio, frames = inputs
         assert self.codec.voice_encoder is not None
-        voice: Tensor = self.codec.voice_encoder(self.frontend.analyse(audio), frames)
+        heard = self.frontend.analyse(audio).to(self.codec.dtype)
+        voice: Tensor = self.codec.voice_encoder(heard, frames)
         return voice, {}
 
 

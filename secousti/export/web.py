@@ -7,14 +7,13 @@ whose files come from its npm package.
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from secousti.container.encoded import codec_header
 from secousti.container.version2.facts import kind_byte
 from secousti.errors import SecoustiError
 from secousti.export.weights import pool
-from secousti.export.write import METADATA, Exported, check_free, export
+from secousti.export.write import METADATA, Exported, check_free, export, single_precision
 from secousti.sessions.description import describe
 
 PAGE = Path(__file__).parent.parent / "serve" / "page"
@@ -74,7 +73,7 @@ def export_web(
     check_free(folder / "model", force)
     with tempfile.TemporaryDirectory() as temporary:
         files = _runtime(runtime, Path(temporary))
-        done = _graphs(_single(codec), folder / "model", Path(temporary), int8, mode, force)
+        done = _graphs(single_precision(codec), folder / "model", Path(temporary), int8, mode, force)
         (folder / "ort").mkdir(exist_ok=True)
         for name in RUNTIME_FILES:
             shutil.copyfile(files / name, folder / "ort" / name)
@@ -144,14 +143,6 @@ def _mode(codec: Codec) -> str:
     if found is None:
         raise SecoustiError(f"the model {codec.model_id!r} decodes no stream in any mode")
     return found
-
-
-def _single(codec: Codec) -> Codec:
-    """The codec with a decoder in float32: half as much to load, and many times as fast in wasm."""
-    single = copy.deepcopy(codec)
-    if any(field.name == "decode_precision" for field in fields(single.config)):
-        single.config = replace(single.config, decode_precision="float32")
-    return single
 
 
 def page_without_server(html: str) -> str:

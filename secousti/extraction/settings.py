@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 LAYOUT = 2  # of shards and journal: a number that changes when their content does
 Format = Literal["parquet", "webdataset", "shar"]
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Settings:
         codec = load_codec(
             self.model, device=device or self.device, revision=self.revision, parts="encoder"
         )
-        return codec.to(_DTYPES[self.dtype])
+        return codec.to(torch.bfloat16) if self.dtype == "bfloat16" else codec
 
 
 @dataclass(frozen=True)

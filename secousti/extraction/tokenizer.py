@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from secousti.audio.batch import AudioBatch
 from secousti.encoded import Encoded
 from secousti.voice import quantize
 
@@ -49,7 +50,7 @@ class Tokenizer:
     def _tokenize(self, rows: list[Tensor]) -> list[Tokens]:
         lengths = torch.tensor([len(row) for row in rows])
         wav = pad_sequence(rows, batch_first=True)
-        return _rows(self.codec.encode(wav, self.codec.sample_rate, lengths, self.voice))
+        return _rows(self.codec.encode_batch(AudioBatch(wav, lengths), self.voice))
 
 
 def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:

@@ -84,7 +84,8 @@ def _load(
             if rate not in resamplers:
                 resamplers[rate] = SincResampler(rate, sample_rate)
             with torch.inference_mode():
-                return Loaded(item, resamplers[rate](wav), len(wav) / rate)
+                # Not rounded again: as ``AudioBatch``.
+                return Loaded(item, resamplers[rate](wav.double()), len(wav) / rate)
         except Unreachable:
             raise
         except Exception as error:  # whatever loading raises, MemoryError too, is this item's

@@ -87,8 +87,9 @@ class HubMixin(Identified):
         model.coder = load_coder_of(folder)
         if parts == "decoder" and isinstance(document.get("token_hash"), str):
             vars(model)["token_hash"] = document["token_hash"]  # what it is made of is not here
-        model.prepare()
-        return model.eval().to(device)  # type: ignore[attr-defined]
+        placed: M = model.eval().to(device)  # type: ignore[attr-defined]
+        placed.prepare()  # in what precision the device has
+        return placed
 
     def prepare(self) -> None:
         """What a codec does with itself once its weights are loaded, before it is used."""

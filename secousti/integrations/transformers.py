@@ -107,8 +107,8 @@ class SecoustiModel(transformers.PreTrainedModel):  # type: ignore[name-defined]
         codec = _new_codec(model.config)
         codec.load_state_dict(model.codec.state_dict(), assign=True)
         codec.model_id = model.config.model_id
-        codec.prepare()
         model.codec = codec.to(model.device).eval()
+        model.codec.prepare()
         return loaded
 
     def _init_weights(self, module: Any) -> None:

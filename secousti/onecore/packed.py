@@ -140,6 +140,10 @@ class PackedCodec(Codec):
     def lookahead(self) -> int:
         return self.source.lookahead
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.source.dtype
+
     @functools.cached_property
     def weight_hash(self) -> str:
         """That of ``source``."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from secousti.ambient import inference
 from secousti.base import Mode
+from secousti.devices import wide_dtype
 from secousti.encoded import Encoded
 from secousti.frontend import MelFrontend
 from secousti.onecore.backbone import StepBackbone
@@ -23,7 +24,7 @@ from secousti.streaming.chunks import in_steps
 from secousti.streaming.state import State, substate
 from secousti.vocoder.backbone import ConvNeXt
 from secousti.vocoder.base import Vocoder
-from secousti.vocoder.pitch import PitchNet, wide_dtype
+from secousti.vocoder.pitch import PitchNet
 
 if TYPE_CHECKING:
     from secousti.codec import SecoustiCodec
@@ -37,12 +38,17 @@ class PackedSecousti(PackedCodec):
     def __init__(self, source: SecoustiCodec, precision: Precision) -> None:
         super().__init__(source, precision)
         semantic, connector, decoder = source.semantic_projection, source.connector, source.decoder
-        self.mel = SteppedMel(source.mel)
-        self.encoder = with_packed_convs(source.encoder, source.dtype)
         transformer = semantic.transformer
-        self.semantic = StepTransformer(transformer, token_precision(transformer, precision))
+        exact = token_precision(transformer, precision)
+        # Ids that 8-bit weights have changed are no better for float64 around them.
+        dtype = source.encode_dtype if exact == "float32" else source.dtype
+        self.mel = SteppedMel(source.mel, dtype)
+        self.encoder = with_packed_convs(source.encoder, dtype)
+        self.semantic = StepTransformer(transformer, exact)
+        self.encode_dtype = dtype
         # What decides the token keeps its precision.
-        self.mu = pack(semantic.mu.weight, semantic.mu.bias, "float32")
+        bias = None if semantic.mu.bias is None else semantic.mu.bias.to(dtype)
+        self.mu = pack(semantic.mu.weight.to(dtype), bias, "float32")
         self.connector = StepTransformer(connector.transformer, precision)
         self.decoder = StepTransformer(decoder.transformer, precision)
         wide = next(decoder.parameters()).dtype if precision == "float32" else torch.float32
@@ -63,12 +69,12 @@ class PackedSecousti(PackedCodec):
         return MelFrontend(rate, self.mel, self.unit, size, central)  # type: ignore[arg-type]
 
     def encoder_state(self, batch_size: int) -> State:
-        start = (batch_size, self.device, self.dtype)
+        start = (batch_size, self.device, self.encode_dtype)
         encoder, semantic = self.encoder.init_state(*start), self.semantic.init_state(*start)
         return {"encoder": encoder, "semantic": semantic}
 
     def encode_token(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        z, encoder = self.encoder(inputs.to(self.dtype), substate(state, "encoder"))
+        z, encoder = self.encoder(inputs.to(self.encode_dtype), substate(state, "encoder"))
         h, semantic = self.semantic(z, substate(state, "semantic"))
         mu = self.mu(h[:, :, 0])[:, :, None]
         return self.source.quantizer.encode(mu)[:, None], {"encoder": encoder, "semantic": semantic}

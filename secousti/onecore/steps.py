@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -27,11 +28,12 @@ def row_by_row(
 
 
 class SteppedMel(nn.Module):
-    """``mel`` one frame at a time; everything else about it is as it was."""
+    """``mel`` one frame at a time in ``dtype``; everything else about it is as it was."""
 
-    def __init__(self, mel: LogMel) -> None:
+    def __init__(self, mel: LogMel, dtype: torch.dtype) -> None:
         super().__init__()
-        self.mel = mel
+        self.mel = copy.deepcopy(mel)
+        self.mel.compute_in(dtype)
 
     def __getattr__(self, name: str) -> Any:
         try:

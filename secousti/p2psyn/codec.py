@@ -15,6 +15,7 @@ from secousti.ambient import inference
 from secousti.audio.batch import Audio, AudioBatch, as_batch
 from secousti.base import ALL, Codec, Mode
 from secousti.config import to_dict
+from secousti.devices import wide_dtype
 from secousti.encoded import Encoded
 from secousti.errors import SecoustiError
 from secousti.frontend import SampleFrontend
@@ -73,6 +74,23 @@ class P2PSynCodec(Codec):
         self._vectors: tuple[list[tuple[int, int]], Tensor] | None = None
 
     # ---------------------------------------------------------------- what users ask about
+    def prepare(self) -> None:
+        """Bring what makes tokens to ``config.encode_precision``, as far as the device has it."""
+        if self.config.encode_precision == "float64":
+            wide = wide_dtype(self.device)
+            self.teacher.mdct.to(wide)
+            self.teacher.encoder.to(wide)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of what decodes."""
+        return self.teacher.quantizer.codebooks.dtype
+
+    @property
+    def encode_dtype(self) -> torch.dtype:
+        """In which tokens are made."""
+        return next(self.teacher.encoder.parameters()).dtype
+
     @property
     def modes(self) -> tuple[str, ...]:
         return (ALL, "plain", *STAGE_MODES)
@@ -159,7 +177,9 @@ class P2PSynCodec(Codec):
     def _encode_stages(self, batch: AudioBatch, count: int | None) -> Encoded:
         tokens = tokens_for(batch.lengths.to(self.device), self.config)
         total = int(tokens.max()) * self.frame_size
-        audio = F.pad(batch.wav.to(self.device, self.dtype), (0, total - batch.wav.shape[-1]))
+        audio = F.pad(
+            batch.wav.to(self.device, self.encode_dtype), (0, total - batch.wav.shape[-1])
+        )
 
         def tokenize(audio: Tensor, lengths: Tensor | None) -> Tensor:
             return self._tokenize(audio, lengths, count)
@@ -206,7 +226,7 @@ class P2PSynCodec(Codec):
         return PaddedFrontend(self, rate)
 
     def encoder_state(self, batch_size: int) -> State:
-        start = (batch_size, self.device, self.dtype)
+        start = (batch_size, self.device, self.encode_dtype)
         teacher = self.teacher
         return {
             "mdct": teacher.mdct.init_state(*start),
@@ -215,7 +235,7 @@ class P2PSynCodec(Codec):
 
     def encode_step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         teacher = self.teacher
-        spectrum, mdct = teacher.mdct(inputs.to(self.dtype), substate(state, "mdct"))
+        spectrum, mdct = teacher.mdct(inputs.to(self.encode_dtype), substate(state, "mdct"))
         latents, encoder = teacher.encoder(spectrum, substate(state, "encoder"))
         return teacher.quantizer.encode(latents, stages=1), {"mdct": mdct, "encoder": encoder}
 

@@ -118,12 +118,16 @@ class PseudoConfig:
 
 @dataclass(frozen=True)
 class P2PSynConfig:
-    """A whole codec. The number of MDCT coefficients and the stride give 320 samples a token."""
+    """A whole codec. The number of MDCT coefficients and the stride give 320 samples a token.
+
+    ``encode_precision``: as ``config.CodecConfig``.
+    """
 
     sample_rate: int = 16000
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+    encode_precision: Literal["float32", "float64"] = "float64"
 
     def __post_init__(self) -> None:
         within("codec", self, sample_rate=(MIN_RATE, MAX_RATE))

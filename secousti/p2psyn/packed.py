@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,8 +33,11 @@ class PackedP2PSyn(PackedCodec):
         super().__init__(source, precision)
         teacher, dtype = source.teacher, source.dtype
         exact = token_precision(teacher.encoder, precision)
-        self.mdct, self.imdct = teacher.mdct, teacher.imdct
-        self.encoder = swapped(teacher.encoder, _packed(exact, dtype))
+        self.encode_dtype = source.encode_dtype if exact == "float32" else dtype
+        self.mdct = copy.deepcopy(teacher.mdct).to(self.encode_dtype)
+        self.imdct = teacher.imdct
+        encoder = copy.deepcopy(teacher.encoder).to(self.encode_dtype)
+        self.encoder = swapped(encoder, _packed(exact, self.encode_dtype))
         self.decoder = swapped(teacher.decoder, _packed(precision, dtype))
         causal = source.config.pseudo.causal
         self.pseudo = swapped(source.pseudo, _packed(precision, dtype)) if causal else source.pseudo
@@ -41,16 +45,16 @@ class PackedP2PSyn(PackedCodec):
         self.eval()
 
     def encoder_state(self, batch_size: int) -> State:
-        return self._start(batch_size, "mdct", "encoder")
+        return self._start(batch_size, self.encode_dtype, "mdct", "encoder")
 
     def encode_token(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        spectrum, mdct = self.mdct(inputs.to(self.dtype), substate(state, "mdct"))
+        spectrum, mdct = self.mdct(inputs.to(self.encode_dtype), substate(state, "mdct"))
         latents, encoder = self.encoder(spectrum, substate(state, "encoder"))
         codes = self.source.teacher.quantizer.encode(latents, stages=1)
         return codes, {"mdct": mdct, "encoder": encoder}
 
     def decoder_state(self, batch_size: int) -> State:
-        return self._start(batch_size, "pseudo", "decoder", "imdct")
+        return self._start(batch_size, self.dtype, "pseudo", "decoder", "imdct")
 
     def decode_token(
         self, code: Tensor, state: State, voice: Tensor, mode: Mode, generator: Any
@@ -84,8 +88,8 @@ class PackedP2PSyn(PackedCodec):
         generator = options.pop("generator", None) or torch.Generator().manual_seed(0)
         return super()._sound(codes, voice, mode, generator=generator, **options)
 
-    def _start(self, batch_size: int, *parts: str) -> State:
-        start = (batch_size, self.device, self.dtype)
+    def _start(self, batch_size: int, dtype: torch.dtype, *parts: str) -> State:
+        start = (batch_size, self.device, dtype)
         return {name: getattr(self, name).init_state(*start) for name in parts}
 
 

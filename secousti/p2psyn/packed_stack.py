@@ -19,7 +19,9 @@ class StepStack(StreamingModule):
     def __init__(self, stack: ConvNeXtStack, precision: Precision) -> None:
         super().__init__()
         # The first convolution is small, and all that follows depends on it: it stays exact.
-        self.embed = None if stack.embed is None else StepConv(stack.embed, torch.float32)
+        self.embed = (
+            None if stack.embed is None else StepConv(stack.embed, stack.embed.conv.weight.dtype)
+        )
         self.norm_in, self.norm_out = stack.norm_in, stack.norm_out
         weights = [_weights(block) for block in stack.blocks if isinstance(block, ConvNeXtBlock)]
         self.blocks = StepBlocks(weights, precision)

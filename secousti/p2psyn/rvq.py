@@ -29,8 +29,8 @@ class Quantized:
 class ResidualVQ(nn.Module):
     """``pseudo_stages + 1`` codebooks, each quantizing what the ones before left.
 
-    Always float32: tokens do not depend on the model's dtype. Padded frames are quantized too;
-    the caller knows the lengths.
+    float32, or float64 for such latents: tokens do not depend on the model's dtype. Padded frames
+    are quantized too; the caller knows the lengths.
     """
 
     def __init__(self, config: QuantizerConfig, dim: int) -> None:
@@ -53,8 +53,9 @@ class ResidualVQ(nn.Module):
 
     def encode(self, latents: Tensor, stages: int | None = None) -> Tensor:
         """Latents [B, K, L] -> codes int64 [B, stages, L] (all stages by default), eq. 1."""
-        residual = latents.float().transpose(1, 2)  # [B, L, K]
-        vectors = self.vectors()
+        wide = torch.promote_types(latents.dtype, torch.float32)
+        residual = latents.to(wide).transpose(1, 2)  # [B, L, K]
+        vectors = self.vectors().to(wide)
         codes = []
         for stage in range(self.num_stages if stages is None else stages):
             tokens = self.nearest(self.inner(residual, stage), stage)
@@ -83,11 +84,15 @@ class ResidualVQ(nn.Module):
 
     def inner(self, residual: Tensor, stage: int) -> Tensor:
         """What stage ``stage`` searches for, [B, L, K]: the residual, projected if configured."""
-        return self.inputs[stage](residual) if len(self.inputs) else residual
+        if not len(self.inputs):
+            return residual
+        layer = self.inputs[stage]
+        assert isinstance(layer, nn.Linear)
+        return F.linear(residual, layer.weight.to(residual), layer.bias.to(residual))
 
     def nearest(self, x: Tensor, stage: int) -> Tensor:
         """Index of the nearest code vector, [B, L, K] -> int64 [B, L]."""
-        codebook = self.codebooks[stage].float()
+        codebook = self.codebooks[stage].to(x)
         if self.config.metric == "cosine":
             return (x @ F.normalize(codebook, dim=-1).t()).argmax(dim=-1)
         # |x|^2 is the same for every entry: what decides is |w|^2 - 2 x.w

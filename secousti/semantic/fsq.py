@@ -15,8 +15,9 @@ from secousti.semantic.quantizer import Quantized, Quantizer
 class FSQ(Quantizer):
     """``round(bound(project_in(z)))``, one digit per level; token = digits in mixed radix.
 
-    Runs in float32 whatever the model's dtype and counts in int64: in bf16 or fp16 the index
-    arithmetic itself would be wrong. Digit 0 is the least significant.
+    Runs in float32 whatever the model's dtype, in float64 where the encoder does, and counts in
+    int64: in bf16 or fp16 the index arithmetic itself would be wrong. Digit 0 is the least
+    significant.
     """
 
     levels: Tensor
@@ -45,10 +46,12 @@ class FSQ(Quantizer):
         self.register_buffer("basis", basis, persistent=False)
 
     def bound(self, z: Tensor) -> Tensor:
-        """[B, D, L] -> float32 [B, L, digits], each digit within half a step of its levels."""
+        """[B, D, L] -> [B, L, digits] in float32 (float64 for such z), each digit within half a
+        step of its levels."""
         with torch.autocast(z.device.type, enabled=False):
-            weight, bias = self.project_in.weight.float(), self.project_in.bias.float()
-            y = F.linear(z.float().transpose(1, 2), weight, bias)
+            dtype = torch.promote_types(z.dtype, torch.float32)
+            weight, bias = self.project_in.weight.to(dtype), self.project_in.bias.to(dtype)
+            y = F.linear(z.to(dtype).transpose(1, 2), weight, bias)
             return torch.tanh(y + self.shift) * self.half_range - self.offset
 
     def encode(self, z: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.config import HiftConfig
+from secousti.devices import wide_dtype
 from secousti.streaming.state import State, map_state, tensor
-from secousti.vocoder.pitch import wide_dtype
 from secousti.vocoder.timed import PartRunner, Timed, TimedConv1d, init_parts
 
 if TYPE_CHECKING:

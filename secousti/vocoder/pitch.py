@@ -14,17 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from secousti.devices import wide_dtype
 from secousti.streaming.state import State, StreamingModule, substate, tensor
 
 F0_RANGE = (55.0, 600.0)  # Hz
 _BINS = 128
 _KERNEL = 5
 _LAYERS = 4
-
-
-def wide_dtype(device: torch.device | None) -> torch.dtype:
-    """float64 where the device has it."""
-    return torch.float32 if device is not None and device.type == "mps" else torch.float64
 
 
 class WideConv(StreamingModule):

@@ -13,8 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from secousti.devices import wide_dtype
 from secousti.streaming.state import State, StreamingModule, tensor
-from secousti.vocoder.pitch import wide_dtype
 
 _CYCLE = 1 << 24
 _NOISE_FRAMES = 512  # the noise repeats after so many frames (6 s at a hop of 256)

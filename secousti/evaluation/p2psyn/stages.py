@@ -63,7 +63,7 @@ def _teacher_view(codec: P2PSynCodec, audio: Tensor) -> tuple[Tensor, Tensor]:
     encoded = codec.encode(audio, codec.sample_rate, stages="all")
     total = encoded.codes.shape[-1] * codec.frame_size - codec.hop_length
     padded = F.pad(audio, (0, total - len(audio)))[None, None]
-    latents = codec.teacher.analyse(padded.to(codec.device, codec.dtype))[1]
+    latents = codec.teacher.analyse(padded.to(codec.device, codec.encode_dtype))[1]
     return encoded.codes, latents.float()
 
 
