@@ -1,12 +1,14 @@
 """Ids of live streams against those of the whole recording, over hours of sound.
 
-    python -m benchmarks.live_ids [--models mini-21hz] [--hours 1] [--chunks 160 1024 7777]
+    python -m benchmarks.live_ids [--models mini-21hz] [--hours 10] [--progress FILE]
 
-Recordings of SECOUSTI_SPEECH (or corpora/mini), one after another as streams of ten minutes
-(``--minutes``), and as many minutes of synthetic sound (noise of wandering level, sweeps, clicks,
-silence). Each stream is encoded whole and live in chunks of every size. Prints, per model, the
-ids compared, those that differ, and how many digits lie nearer to a boundary than 1e-4 and 1e-6:
-float32 noise of one path or the other can move only those.
+Recordings of SECOUSTI_SPEECH (or ../shared/speech), all lists, and as many minutes of synthetic
+sound (noise of wandering level, sweeps, clicks, silence) make streams of ten minutes
+(``--minutes``). ``--rows`` of them are encoded whole, with one thread or two, and live: one
+``StreamEncoder`` hears them all, each in chunks of its own (``CHUNKS``). Every tenth time the
+packed codec (``for_streaming``) hears one of them instead. Prints, per model, the ids compared,
+those that differ, how near to a boundary the values come that are rounded to digits, and by how
+much those of the packed codec differ. ``--progress`` keeps what is done: the same command goes on there.
 """
 
 from __future__ import annotations
@@ -15,26 +17,46 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from secousti import load_codec
+from secousti.atomic import write_text
 from secousti.audio.io import load_audio
 from secousti.audio.resample import SincResampler
 from secousti.base import Codec
 from secousti.sessions.encoder import StreamEncoder
 
 ROOT = Path(__file__).parents[1]
-NEAR = (1e-4, 1e-6)
+CHUNKS = (160, 1024, 1501, 4096, 7777, 22050)
+PACKED_EVERY = 10  # rounds
 
 
-class Nearness:
-    """Counts the digits of a codec's quantizer that lie near a boundary; ids stay as they are."""
+@dataclass
+class Found:
+    """What has been compared so far; ``turn`` counts the rounds of ``rows`` streams."""
+
+    turn: int = 0
+    seconds: float = 0.0
+    speech: float = 0.0
+    packed: float = 0.0
+    ids: int = 0
+    different: int = 0
+    near_4: int = 0
+    near_6: int = 0
+    nearest: float = 1.0
+    noise: float = 0.0
+
+
+class Values:
+    """What a codec's quantizer rounds, call by call; ids stay as they are."""
 
     def __init__(self, codec: Codec) -> None:
-        self.digits, self.near = 0, [0] * len(NEAR)
+        self.kept: list[Tensor] = []
         quantizer = getattr(codec, "quantizer", None)
         self._bound = getattr(quantizer, "bound", None)
         if self._bound is not None:
@@ -43,20 +65,23 @@ class Nearness:
     def __call__(self, z: Tensor) -> Tensor:
         assert self._bound is not None
         found: Tensor = self._bound(z)
-        apart = (found.double() - found.double().floor() - 0.5).abs()
-        self.digits += apart.numel()
-        for i, limit in enumerate(NEAR):
-            self.near[i] += int((apart < limit).sum())
+        self.kept.append(found.detach())
         return found
+
+    def take(self) -> Tensor:
+        """[B, L, digits] since the last call."""
+        kept, self.kept = self.kept, []
+        return torch.cat(kept, dim=1) if kept else torch.zeros(0, 0, 0)
 
 
 def spoken(rate: int) -> Iterator[Tensor]:
     """Endless recordings [N] at ``rate`` Hz."""
-    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT / "corpora" / "mini"))
-    lines = (root / "valid.jsonl").read_text(encoding="utf-8").splitlines()
+    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT.parent / "shared" / "speech"))
+    lists = sorted(root.glob("*.jsonl"))
+    names = {json.loads(line)["audio"] for file in lists for line in file.open(encoding="utf-8")}
     while True:
-        for line in lines:
-            wav, own = load_audio(root / json.loads(line)["audio"])
+        for name in sorted(names):
+            wav, own = load_audio(root / name)
             yield SincResampler(own, rate)(wav)
 
 
@@ -75,21 +100,69 @@ def synthetic(rate: int) -> Iterator[Tensor]:
         yield torch.zeros(rate)
 
 
-def streams(sounds: Iterator[Tensor], samples: float) -> Iterator[Tensor]:
-    """The same in pieces of at least so many samples."""
+def streams(sounds: Iterator[Tensor], samples: int) -> Iterator[Tensor]:
+    """The same in pieces of so many samples."""
+    left = next(sounds)
     while True:
-        parts, length = [], 0
-        while length < samples:
-            parts.append(next(sounds))
-            length += len(parts[-1])
-        yield torch.cat(parts)
+        while len(left) < samples:
+            left = torch.cat([left, next(sounds)])
+        yield left[:samples]
+        left = left[samples:]
 
 
-def live(codec: Codec, wav: Tensor, chunk: int) -> Tensor:
-    """Codes [K, L] of a stream pushed chunk by chunk."""
-    stream = StreamEncoder(codec)
-    pieces = [stream.push(part) for part in wav.split(chunk)]
-    return torch.cat([*pieces, stream.flush()], dim=-1)[0]
+def live(codec: Codec, wavs: Tensor, chunks: list[int]) -> Tensor:
+    """Codes [B, K, L] of streams [B, N], each heard in chunks of its own size."""
+    stream, (rows, total) = StreamEncoder(codec, batch_size=len(wavs)), wavs.shape
+    found: list[list[Tensor]] = [[] for _ in range(rows)]
+    for start in range(0, total, max(chunks)):
+        parts = wavs[:, start : start + max(chunks)]
+        pushes = [part.split(size) for part, size in zip(parts, chunks, strict=True)]
+        for turn in range(max(map(len, pushes))):
+            given = [p[turn] if turn < len(p) else None for p in pushes]
+            for kept, tokens in zip(found, stream.push_rows(given), strict=True):
+                kept.append(tokens)
+    for kept, tokens in zip(found, stream.flush_rows(), strict=True):
+        kept.append(tokens)
+    codes = torch.stack([torch.cat(kept, dim=-1) for kept in found])
+    return codes[:, None] if codes.dim() == 2 else codes
+
+
+def compare(codec: Codec, packed: Codec, wavs: Tensor, values: Values, found: Found) -> None:
+    """One round: ``found`` grows by it."""
+    torch.set_num_threads(1 + found.turn % 2)
+    whole = codec.encode(wavs, codec.sample_rate, voice=False).codes
+    offline = values.take()
+    torch.set_num_threads(1)
+    chunks = [CHUNKS[(found.turn + row) % len(CHUNKS)] for row in range(len(wavs))]
+    seconds = wavs.shape[1] / codec.sample_rate
+    alone = found.turn % PACKED_EVERY == PACKED_EVERY - 1
+    heard = live(packed, wavs[:1], chunks[:1]) if alone else live(codec, wavs, chunks)
+    if alone:
+        found.packed += seconds
+        if offline.numel():
+            apart = (values.take() - offline[:1]).abs()
+            found.noise = max(found.noise, float(apart.max()))
+    values.kept.clear()
+    if offline.numel():
+        apart = (offline[: len(heard)].double() % 1 - 0.5).abs()
+        found.near_4 += int((apart < 1e-4).sum())
+        found.near_6 += int((apart < 1e-6).sum())
+        found.nearest = min(found.nearest, float(apart.min()))
+    found.ids += heard.numel()
+    found.different += int((heard != whole[: len(heard)]).sum())
+    found.seconds += len(heard) * seconds
+    found.speech += (1 if alone else len(heard) / 2) * seconds
+    found.turn += 1
+
+
+def report(name: str, found: Found) -> str:
+    """A line."""
+    return (
+        f"{name}: {found.seconds / 3600:.2f} h ({found.speech / 3600:.2f} of speech, "
+        f"{found.packed / 3600:.2f} packed), {found.different} of {found.ids} ids differ; "
+        f"{found.near_4} digits within 1e-4 of a boundary, {found.near_6} within 1e-6, "
+        f"the nearest {found.nearest:.1e}; largest difference {found.noise:.1e} packed"
+    )
 
 
 def main() -> None:
@@ -99,31 +172,25 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["mini-21hz", "mini-86hz"])
     parser.add_argument("--hours", type=float, default=1.0, help="of sound, for each model")
     parser.add_argument("--minutes", type=float, default=10.0, help="of a stream")
-    parser.add_argument("--chunks", nargs="+", type=int, default=[160, 1024, 7777])
+    parser.add_argument("--rows", type=int, default=6, help="streams at once, half of speech")
+    parser.add_argument("--progress", type=Path, help="JSON file of what is done")
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    kept = args.progress is not None and args.progress.exists()
+    state = json.loads(args.progress.read_text()) if kept else {}
     for name in args.models:
         codec = load_codec(name)
-        rate, nearness = codec.sample_rate, Nearness(codec)
-        samples = 60 * args.minutes * rate
-        sources = [streams(spoken(rate), samples), streams(synthetic(rate), samples)]
-        ids, different, seconds = 0, 0, 0.0
-        for number in range(max(1, round(args.hours * 60 / args.minutes))):
-            wav = next(sources[number % 2])
-            seconds += len(wav) / rate
-            whole = codec.encode(wav, rate).codes[0]
-            for chunk in args.chunks:
-                streamed = live(codec, wav, chunk)
-                ids += whole.numel()
-                different += int((streamed != whole).sum())
-            near = ", ".join(
-                f"{count} of {nearness.digits} digits within {limit:g}"
-                for count, limit in zip(nearness.near, NEAR, strict=True)
-            )
-            print(
-                f"{name}: {seconds / 3600:.2f} h, {different} of {ids} ids differ; {near}",
-                flush=True,
-            )
+        packed, values = codec.for_streaming(), Values(codec)
+        found = Found(**state.get(name, {}))
+        samples, half = int(60 * args.minutes * codec.sample_rate), max(1, args.rows // 2)
+        kinds = (spoken(codec.sample_rate), synthetic(codec.sample_rate))
+        sources = [islice(streams(kind, samples), found.turn * half, None) for kind in kinds]
+        while found.seconds < 3600 * args.hours:
+            wavs = torch.stack([next(source) for source in sources for _ in range(half)])
+            compare(codec, packed, wavs, values, found)
+            state[name] = asdict(found)
+            if args.progress:
+                write_text(args.progress, json.dumps(state, indent=1))
+            print(report(name, found), flush=True)
 
 
 if __name__ == "__main__":

@@ -49,13 +49,19 @@ def conv1d(
     dilation: tuple[int] = (1,),
     groups: int = 1,
 ) -> Tensor:
-    """[B, C_in, T] -> [B, C_out, T'], as a product with the windows of the input."""
+    """[B, C_in, T] -> [B, C_out, T'], as a product with the windows of the input.
+
+    All channels together, or each by itself (depthwise).
+    """
     assert padding[0] == 0
-    assert groups == 1
-    _, c_in, kernel = weight.shape
+    c_out, c_in, kernel = weight.shape
+    assert groups == 1 or (c_in == 1 and groups == c_out == x.shape[1])
     count = (x.shape[-1] - (kernel - 1) * dilation[0] - 1) // stride[0] + 1
     places = stride[0] * torch.arange(count)[:, None] + dilation[0] * torch.arange(kernel)
     windows = x[..., places]  # [B, C_in, T', K]
+    if groups > 1:
+        y = (windows * weight).sum(-1)
+        return y if bias is None else y + bias[:, None]
     flat = windows.permute(0, 2, 1, 3).reshape(-1, count, c_in * kernel)
     y = flat @ weight.flatten(1).T
     return (y if bias is None else y + bias).mT

@@ -26,6 +26,7 @@ def spelled_out(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         torch.erf,
         nn.Conv1d(6, 4, 5, stride=2, dilation=3).double(),
         nn.Conv1d(6, 4, 3, bias=False).double(),
+        nn.Conv1d(6, 6, 3, groups=6).double(),
         nn.ConvTranspose1d(6, 4, 4, stride=2).double(),
         nn.ConvTranspose1d(6, 4, 9, stride=3, bias=False).double(),
     ],
