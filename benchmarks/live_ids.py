@@ -8,7 +8,7 @@ sound (noise of wandering level, sweeps, clicks, silence) make streams of ten mi
 ``StreamEncoder`` hears them all, each in chunks of its own (``CHUNKS``). Every tenth time the
 packed codec (``for_streaming``) hears one of them instead. Prints, per model, the ids compared,
 those that differ, how near to a boundary the values come that are rounded to digits, and by how
-much those of the packed codec differ. ``--progress`` keeps what is done: the same command goes on there.
+much those of the packed codec differ. ``--progress`` keeps what is done: the same command goes on.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def spelled_out(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         nn.ConvTranspose1d(6, 4, 4, stride=2).double(),
         nn.ConvTranspose1d(6, 4, 9, stride=3, bias=False).double(),
     ],
-    ids=["gelu", "elu", "erf", "strided", "without bias", "transposed", "wide transposed"],
+    ids="gelu elu erf strided unbiased depthwise transposed wide".split(),
 )
 def test_layers_agree_to_the_last_bits(layer: Callable[[Tensor], Tensor]) -> None:
     x = 4 * torch.randn(2, 6, 23, dtype=torch.float64)
