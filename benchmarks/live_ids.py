@@ -5,8 +5,8 @@
 Recordings of SECOUSTI_SPEECH (or ../shared/speech), all lists, and as many minutes of synthetic
 sound (noise of wandering level, sweeps, clicks, silence) make streams of ten minutes
 (``--minutes``). ``--rows`` of them are encoded whole, with one thread or two, and live: one
-``StreamEncoder`` hears them all, each in chunks of its own (``CHUNKS``). Every tenth time the
-packed codec (``for_streaming``) hears one of them instead. Prints, per model, the ids compared,
+``StreamEncoder`` takes them all, each in chunks of its own (``CHUNKS``). Every tenth time the
+packed codec (``for_streaming``) takes one of them instead. Prints, per model, the ids compared,
 those that differ, how near to a boundary the values come that are rounded to digits, and by how
 much those of the packed codec differ. ``--progress`` keeps what is done: the same command goes on.
 """
@@ -111,7 +111,7 @@ def streams(sounds: Iterator[Tensor], samples: int) -> Iterator[Tensor]:
 
 
 def live(codec: Codec, wavs: Tensor, chunks: list[int]) -> Tensor:
-    """Codes [B, K, L] of streams [B, N], each heard in chunks of its own size."""
+    """Codes [B, K, L] of streams [B, N], each pushed in chunks of its own size."""
     stream, (rows, total) = StreamEncoder(codec, batch_size=len(wavs)), wavs.shape
     found: list[list[Tensor]] = [[] for _ in range(rows)]
     for start in range(0, total, max(chunks)):
@@ -136,7 +136,7 @@ def compare(codec: Codec, packed: Codec, wavs: Tensor, values: Values, found: Fo
     chunks = [CHUNKS[(found.turn + row) % len(CHUNKS)] for row in range(len(wavs))]
     seconds = wavs.shape[1] / codec.sample_rate
     alone = found.turn % PACKED_EVERY == PACKED_EVERY - 1
-    heard = live(packed, wavs[:1], chunks[:1]) if alone else live(codec, wavs, chunks)
+    online = live(packed, wavs[:1], chunks[:1]) if alone else live(codec, wavs, chunks)
     if alone:
         found.packed += seconds
         if offline.numel():
@@ -144,14 +144,14 @@ def compare(codec: Codec, packed: Codec, wavs: Tensor, values: Values, found: Fo
             found.noise = max(found.noise, float(apart.max()))
     values.kept.clear()
     if offline.numel():
-        apart = (offline[: len(heard)].double() % 1 - 0.5).abs()
+        apart = (offline[: len(online)].double() % 1 - 0.5).abs()
         found.near_4 += int((apart < 1e-4).sum())
         found.near_6 += int((apart < 1e-6).sum())
         found.nearest = min(found.nearest, float(apart.min()))
-    found.ids += heard.numel()
-    found.different += int((heard != whole[: len(heard)]).sum())
-    found.seconds += len(heard) * seconds
-    found.speech += (1 if alone else len(heard) / 2) * seconds
+    found.ids += online.numel()
+    found.different += int((online != whole[: len(online)]).sum())
+    found.seconds += len(online) * seconds
+    found.speech += (1 if alone else len(online) / 2) * seconds
     found.turn += 1
 
 

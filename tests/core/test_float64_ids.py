@@ -47,7 +47,7 @@ def values(codec: Codec, work: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
     return torch.cat(kept), codes[0, 0]
 
 
-def heard(codec: Codec, wav: Tensor, rate: int, most: int) -> Tensor:
+def streamed(codec: Codec, wav: Tensor, rate: int, most: int) -> Tensor:
     stream = StreamEncoder(codec, sample_rate=rate)
     pieces = [stream.push(wav[part]) for part in ragged(len(wav), most)]
     return torch.cat([*pieces, stream.flush()], dim=-1)
@@ -63,9 +63,9 @@ def test_values_before_rounding_are_those_of_the_whole_recording(name: str, soun
     longer = torch.cat([wav, wav.flip(0)])
     ways = {
         "in a batch": lambda: codec.encode([(wav, rate), (longer, rate)]).codes[:, :, : len(codes)],
-        "in small chunks": lambda: heard(codec, wav, rate, 700),
-        "in large chunks": lambda: heard(codec, wav, rate, 20_000),
-        "packed": lambda: heard(packed, wav, rate, 3000),
+        "in small chunks": lambda: streamed(codec, wav, rate, 700),
+        "in large chunks": lambda: streamed(codec, wav, rate, 20_000),
+        "packed": lambda: streamed(packed, wav, rate, 3000),
         "packed, whole": lambda: packed.encode(wav, rate).codes,
     }
     for way, work in ways.items():
