@@ -2,7 +2,7 @@
 
     python -m benchmarks.live_ids [--models mini-21hz] [--hours 10] [--progress FILE]
 
-Recordings of SECOUSTI_SPEECH (or ../shared/speech), all lists, and as many minutes of synthetic
+Recordings of SECOUSTI_SPEECH (or corpora/mini), all lists, and as many minutes of synthetic
 sound (noise of wandering level, sweeps, clicks, silence) make streams of ten minutes
 (``--minutes``). ``--rows`` of them are encoded whole, with one thread or two, and live: one
 ``StreamEncoder`` takes them all, each in chunks of its own (``CHUNKS``). Every tenth time the
@@ -76,7 +76,7 @@ class Values:
 
 def spoken(rate: int) -> Iterator[Tensor]:
     """Endless recordings [N] at ``rate`` Hz."""
-    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT.parent / "shared" / "speech"))
+    root = Path(os.environ.get("SECOUSTI_SPEECH", ROOT / "corpora" / "mini"))
     lists = sorted(root.glob("*.jsonl"))
     names = {json.loads(line)["audio"] for file in lists for line in file.open(encoding="utf-8")}
     while True:

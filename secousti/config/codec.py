@@ -207,8 +207,8 @@ class CodecConfig:
     ``fusion_norm``: layer normalisation of S and G before they are added (paper, IV-A).
     ``encode_precision``: of the front end and the encoder of a loaded model. In float64 tokens
     are those of the recording however it came, in chunks, in a batch, on another processor: what
-    rounding there is (1e-12) meets no boundary of a digit. In float32 one token in 10,000 or so
-    differs, and a CPU takes a third of the time.
+    rounding there is (1e-13) meets no boundary of a digit. In float32 (1e-4) an id of some
+    10,000 differs, in a third of a CPU's time.
     ``decode_precision``: of the connector and the decoder of a loaded model. In float64 a
     stream's mels are the offline ones to the last float32 digit, which a vocoder that sums phase
     (``causal_istft`` with its harmonic source, ``hift``) needs to stay within 1e-4 in its audio:
