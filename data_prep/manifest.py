@@ -23,8 +23,8 @@ from secousti.manifest import (
     audio_of,
     default_id,
     parse_line,
+    parsed_lines,
     piece_of,
-    read_lines,
     to_line,
 )
 from secousti.paths import readable
@@ -131,15 +131,7 @@ def read_manifest(
     Raises:
         SecoustiError: the file cannot be read, or a line is bad and ``on_fault`` is None.
     """
-    for number, line in read_lines(path):
-        try:
-            row = Row.from_dict(parse_line(line))
-        except SecoustiError as error:
-            if on_fault is None:
-                raise SecoustiError(f"{path}, line {number}: {error}") from None
-            on_fault(number, str(error))
-            continue
-        yield row
+    return parsed_lines(path, lambda _, line: Row.from_dict(parse_line(line)), on_fault)
 
 
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -69,14 +68,14 @@ def _each(lines: list[str], folder: Path, rate: int, ask: Ask) -> Iterator[float
         if answer == "r":
             place = max(place - 1, 0)
             continue
-        samples = heard_until(lambda: ask("... speak; Enter ends "), rate)
+        samples = record_until(lambda: ask("... speak; Enter ends "), rate)
         _keep(_paths(folder, number), samples, lines[number], rate)
         place += 1
         yield len(samples) / rate
 
 
-def heard_until(wait: Callable[[], object], rate: int) -> Sound:
-    """What the microphone hears until ``wait`` returns, float32 [N]."""
+def record_until(wait: Callable[[], object], rate: int) -> Sound:
+    """What the microphone gives until ``wait`` returns, float32 [N]."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -86,8 +85,12 @@ def heard_until(wait: Callable[[], object], rate: int) -> Sound:
     chunks, _ = open_source(MICROPHONE, _BLOCK, rate, pace=False)
     with closing(cast("Generator[Sound, None, None]", chunks)):
         threading.Thread(target=watch, daemon=True).start()
-        heard = [*takewhile(lambda _: not ended.is_set(), chunks)]
-    return np.concatenate(heard or [np.zeros(0, np.float32)])
+        blocks = []
+        for block in chunks:  # the last one too: somebody spoke while it was filled
+            blocks.append(block)
+            if ended.is_set():
+                break
+    return np.concatenate(blocks)
 
 
 def _paths(folder: Path, number: int) -> tuple[Path, Path]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from secousti.errors import SecoustiError, note, require
 
@@ -27,6 +27,7 @@ TOLERANCE = 0.1  # seconds by which a manifest's times may miss those of the rec
 _ROUNDED = 0.01  # seconds; a piece that ends so near the recording's end has a rounded time
 _MAX_LINE = 1 << 26  # bytes; a line of a manifest is far shorter
 
+T = TypeVar("T")
 # Called with the number of a line and what is wrong with it.
 OnFault = Callable[[int, str], None]
 
@@ -161,19 +162,37 @@ def read_manifest(
     """
     name = os.fspath(path)
     places, seen = Places(name, root), dict[str, int]()
-    for number, line in read_lines(name):
+
+    def parse(number: int, line: bytes) -> Entry:
+        entry = to_entry(parse_line(line), number, places.locate)
+        if unique and seen.setdefault(entry.id, number) != number:
+            raise SecoustiError(f"the id {entry.id!r} was given before, in line {seen[entry.id]}")
+        return entry
+
+    return parsed_lines(name, parse, on_fault)
+
+
+def parsed_lines(
+    path: str | os.PathLike[str] | int, parse: Callable[[int, bytes], T], on_fault: OnFault | None
+) -> Iterator[T]:
+    """What ``parse`` makes of (number, line) of every line that is not empty.
+
+    Args:
+        on_fault: called with the number of a line that ``parse`` refuses and the reason; the line
+            is then left out. Without it such a line raises.
+
+    Raises:
+        SecoustiError: the file cannot be read, or a line is bad and there is no ``on_fault``.
+    """
+    for number, line in read_lines(path):
         try:
-            entry = to_entry(parse_line(line), number, places.locate)
-            if unique and seen.setdefault(entry.id, number) != number:
-                raise SecoustiError(
-                    f"the id {entry.id!r} was given before, in line {seen[entry.id]}"
-                )
+            item = parse(number, line)
         except SecoustiError as error:
             if on_fault is None:
-                raise SecoustiError(f"{name}, line {number}: {error}") from None
+                raise SecoustiError(f"{path}, line {number}: {error}") from None
             on_fault(number, str(error))
             continue
-        yield entry
+        yield item
 
 
 def read_lines(path: str | os.PathLike[str] | int) -> Iterator[tuple[int, bytes]]:

@@ -13,6 +13,22 @@ from secousti.paths import walk_files
 Reader = Callable[[Path, OnFault], Iterator[Row]]
 
 
+def english_row(
+    path: Path, corpus: str, license: str, stem: str, speaker: str, text: str | None
+) -> Row:
+    """A recording of an English corpus; its duration is found when it is decoded."""
+    return Row(
+        audio=str(path),
+        speaker=speaker,
+        language="en",
+        duration=0.0,
+        text=text,
+        corpus=corpus,
+        license=license,
+        id=f"{corpus}-{stem}",
+    )
+
+
 def audio_files(root: Path) -> Iterator[Path]:
     """Every recording below ``root``, by suffix, in sorted order."""
     return (path for path in walk_files(root) if path.suffix.lower() in AUDIO_SUFFIXES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.corpora.base import read_lines
+from data_prep.corpora.base import english_row, read_lines
 from data_prep.faults import Fault, OnFault
 from data_prep.manifest import Row
 from secousti.paths import walk_files
@@ -35,16 +35,8 @@ def _row(path: Path, text: str | None, on_fault: OnFault) -> Row:
     name = f"librispeech-{path.stem}"
     if not text:
         on_fault(Fault("missing transcript", name, f"no line of a {TRANSCRIPTS} file beside it"))
-    return Row(
-        audio=str(path),
-        speaker=f"librispeech_{path.stem.partition('-')[0]}",
-        language="en",
-        duration=0.0,
-        text=text or None,
-        corpus="librispeech",
-        license=LICENSE,
-        id=name,
-    )
+    speaker = f"librispeech_{path.stem.partition('-')[0]}"
+    return english_row(path, "librispeech", LICENSE, path.stem, speaker, text or None)
 
 
 def _tell_missing(folder: Path | None, texts: dict[str, str], on_fault: OnFault) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.corpora.base import read_transcript
+from data_prep.corpora.base import english_row, read_transcript
 from data_prep.faults import Fault, OnFault
 from data_prep.manifest import Row
 from secousti.paths import walk_files
@@ -28,13 +28,5 @@ def read_libritts(root: Path, on_fault: OnFault) -> Iterator[Row]:
         if path.suffix == ".wav":
             name = f"{corpus}-{stem}"
             text = read_transcript(path.with_name(stem + ".normalized.txt"), name, on_fault)
-            yield Row(
-                audio=str(path),
-                speaker=f"libritts_{stem.partition('_')[0]}",
-                language="en",
-                duration=0.0,
-                text=text,
-                corpus=corpus,
-                license=LICENSE,
-                id=name,
-            )
+            speaker = f"libritts_{stem.partition('_')[0]}"
+            yield english_row(path, corpus, LICENSE, stem, speaker, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.corpora.base import audio_files, read_lines
+from data_prep.corpora.base import audio_files, english_row, read_lines
 from data_prep.faults import Fault, OnFault
 from data_prep.manifest import Row
 
@@ -21,15 +21,6 @@ def read_ljspeech(root: Path, on_fault: OnFault) -> Iterator[Row]:
         name = f"ljspeech-{path.stem}"
         if not text:
             on_fault(Fault("missing transcript", name, "metadata.csv has no text for it"))
-        yield Row(
-            audio=str(path),
-            speaker="ljspeech",
-            language="en",
-            duration=0.0,
-            text=text or None,
-            corpus="ljspeech",
-            license=LICENSE,
-            id=name,
-        )
+        yield english_row(path, "ljspeech", LICENSE, path.stem, "ljspeech", text or None)
     for missing in texts:
         on_fault(Fault("missing audio", f"ljspeech-{missing}", f"wavs/{missing}.wav is not there"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.corpora.base import audio_files, read_transcript
+from data_prep.corpora.base import audio_files, english_row, read_transcript
 from data_prep.faults import OnFault
 from data_prep.manifest import Row
 
@@ -26,13 +26,4 @@ def read_vctk(root: Path, on_fault: OnFault) -> Iterator[Row]:
             continue
         speaker = path.parent.name
         text = read_transcript(root / "txt" / speaker / f"{stem}.txt", f"vctk-{stem}", on_fault)
-        yield Row(
-            audio=str(path),
-            speaker=f"vctk_{speaker}",
-            language="en",
-            duration=0.0,
-            text=text,
-            corpus="vctk",
-            license=LICENSE,
-            id=f"vctk-{stem}",
-        )
+        yield english_row(path, "vctk", LICENSE, stem, f"vctk_{speaker}", text)

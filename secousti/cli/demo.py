@@ -6,20 +6,11 @@ from typing import Annotated
 
 import typer
 
-from secousti.cli.options import Device
+from secousti.cli.options import Device, ServedModels
 
 
 def demo(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="NAME",
-            help="A bundled model, a folder, or org/name on the Hub; again for more to choose "
-            "from (default: every bundled one).",
-        ),
-    ] = None,
+    model: ServedModels = None,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Of the page; 0 finds a free one.")
     ] = 0,

@@ -52,6 +52,16 @@ NewOutput = Annotated[
         "beside IN if not given.",
     ),
 ]
+ServedModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        help="A bundled model, a folder, or org/name on the Hub; repeat it for several, the "
+        "first is the default (default: every bundled one).",
+    ),
+]
 OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
 ]

@@ -7,23 +7,14 @@ from typing import Annotated
 
 import typer
 
-from secousti.cli.options import Device
+from secousti.cli.options import Device, ServedModels
 from secousti.serve.options import HOST, PORT, ServeOptions
 
 _DEFAULTS = ServeOptions()
 
 
 def serve(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="NAME",
-            help="A bundled model, a folder, or org/name on the Hub; repeat it for several, the "
-            "first is the default (default: every bundled one).",
-        ),
-    ] = None,
+    model: ServedModels = None,
     host: Annotated[
         str,
         typer.Option("--host", help="Address to listen on; 0.0.0.0 lets other machines in."),

@@ -40,7 +40,19 @@ class Timed(NamedTuple):
         return self.map(lambda values: values * (self.times() >= 0)[:, None].to(values.dtype))
 
 
-class TimedConv1d(nn.Conv1d):
+class _KeepsPast:
+    """A convolution whose state is its last ``memory`` inputs."""
+
+    in_channels: int
+    memory: int
+    weight: Tensor
+
+    def init_state(self, batch_size: int, device: torch.device | None = None) -> State:
+        shape = (batch_size, self.in_channels, self.memory)
+        return {"past": torch.zeros(shape, device=device, dtype=self.weight.dtype)}
+
+
+class TimedConv1d(_KeepsPast, nn.Conv1d):
     """Convolution with ``left`` + ``right`` zeros of padding, computed in its input's type.
 
     The default is the usual symmetric padding; ``right=0`` makes it causal. A streamed chunk of a
@@ -64,10 +76,6 @@ class TimedConv1d(nn.Conv1d):
         self.lag = -(-self.right // stride)
         self.memory = stride * self.lag + self.left
 
-    def init_state(self, batch_size: int, device: torch.device | None = None) -> State:
-        shape = (batch_size, self.in_channels, self.memory)
-        return {"past": torch.zeros(shape, device=device, dtype=self.weight.dtype)}
-
     def forward(  # type: ignore[override]
         self, x: Timed, state: State | None
     ) -> tuple[Timed, State | None]:
@@ -85,7 +93,7 @@ class TimedConv1d(nn.Conv1d):
         return F.conv1d(x, self.weight.to(x.dtype), bias, self.stride, 0, self.dilation)
 
 
-class TimedConvTranspose1d(nn.ConvTranspose1d):
+class TimedConvTranspose1d(_KeepsPast, nn.ConvTranspose1d):
     """Transposed convolution [N] -> [stride * N]; the kernel is a multiple of the stride.
 
     Half of what rings beyond ``stride * N`` is trimmed in front (causal: nothing).
@@ -102,10 +110,6 @@ class TimedConvTranspose1d(nn.ConvTranspose1d):
         super().__init__(in_channels, out_channels, kernel_size, stride)
         self.lag = 0 if causal else (kernel_size - stride) // 2
         self.memory = kernel_size // stride - 1
-
-    def init_state(self, batch_size: int, device: torch.device | None = None) -> State:
-        shape = (batch_size, self.in_channels, self.memory)
-        return {"past": torch.zeros(shape, device=device, dtype=self.weight.dtype)}
 
     def forward(  # type: ignore[override]
         self, x: Timed, state: State | None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import numpy as np
 import pytest
 
-from secousti.errors import SecoustiError
+from secousti.errors import SecoustiError, install_command
 from secousti.evaluation.audio import Audio
 from secousti.evaluation.metrics import METRICS, Sample, Undefined, make_metric, metric_class
 from tests.evaluation.conftest import ready
@@ -156,7 +157,7 @@ def test_unknown_names_and_options_are_sentences() -> None:
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pesq", None)
-    with pytest.raises(SecoustiError, match=r"secousti\[eval\]"):
+    with pytest.raises(SecoustiError, match=re.escape(install_command("eval"))):
         make_metric("pesq").check()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from secousti.errors import SecoustiError
 from train.budget.ledger import Ledger, Stopped
 from train.budget.phase import Phase, as_text, run_phase
+from train.engine.signals import handled_by
 
 _CONFIG = Path(__file__).parents[2] / "configs" / "accelerate" / "gpus.yaml"
 
@@ -76,11 +77,7 @@ def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
         child.send_signal(signal.SIGTERM)
 
     told: list[int] = []
-    kept = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled_by(pass_on):
         yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
     if told:
         raise Stopped("stopped; the same command goes on")

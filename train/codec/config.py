@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from secousti.config import CodecConfig, from_dict
+from secousti.config import CodecConfig
 from secousti.errors import SecoustiError
 from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
@@ -19,7 +19,7 @@ from train.codec.schedule import ScheduleConfig
 from train.codec.speaker_adversary import SpeakerAdversaryConfig
 from train.data.augment import AugmentConfig, check_range
 from train.data.perturb import PerturbConfig
-from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document
+from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_config
 
 
 @dataclass(frozen=True)
@@ -214,5 +214,5 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
     Raises:
         SecoustiError: a missing file, an unknown key or a value of the wrong type.
     """
-    config = from_dict(Config, read_document(path, overrides), where=str(path))
+    config = read_config(Config, path, overrides)
     return replace(config, codec=replace(config.codec, vocoder=None))

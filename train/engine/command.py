@@ -18,6 +18,11 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="another way to wri
 Fresh = Annotated[bool, typer.Option(help="refuse to continue an earlier run")]
 
 
+def make_app() -> typer.Typer:
+    """An application for one command; its errors are for ``one_sentence``."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """A problem the user can act on is one line on standard error and exit status 1."""
@@ -50,6 +55,6 @@ def run_file(train: Callable[[Path, tuple[str, ...], bool], None], about: str) -
             train(config, (*(changes or ()), *(set or ())), not fresh)
 
     main.__doc__ = about
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = make_app()
     app.command()(main)
     app()

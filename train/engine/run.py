@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from train.engine.lookout import Lookout
 from train.engine.pace import CHECKPOINT, VALIDATION, Pace
 from train.engine.pictures import mel_picture
 from train.engine.processes import describe, is_sharded
+from train.engine.signals import handled_by
 from train.engine.sound import Sample
 from train.engine.task import Stretch, Task
 from train.engine.track import EventLog, Tracker, open_trackers
@@ -298,9 +298,5 @@ def _stop_signals(run: Run) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         run.told_to_stop = True
 
-    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled_by(stop):
         yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 
-from secousti.config import merge, read_yaml
+from secousti.config import from_dict, merge, read_yaml
 from secousti.errors import SecoustiError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,15 @@ def read_document(path: str | Path, overrides: tuple[str, ...] = ()) -> dict[str
         data = merge(data, parse_override(override))
     document: dict[str, Any] = _words(data)
     return document
+
+
+def read_config(kind: type[T], path: str | Path, overrides: tuple[str, ...] = ()) -> T:
+    """A file and its bases as ``kind``, after ``dotted.key=value`` overrides.
+
+    Raises:
+        SecoustiError: a missing file, an unknown key or a value of the wrong type.
+    """
+    return from_dict(kind, read_document(path, overrides), where=str(path))
 
 
 class _Plain(yaml.SafeLoader):

@@ -10,27 +10,24 @@ that were held out. Interrupted, the same command continues.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from secousti.errors import require
-from train.engine.command import one_sentence
+from train.budget.options import Changes, Minutes, Output, Recordings
+from train.engine.command import make_app, one_sentence
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = make_app()
 
 
 @app.command()
 def main(
-    recordings: Annotated[str, typer.Argument(help="a folder of recordings, or a manifest")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="what it leaves")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Argument(help="changes of its training files, as codec:training.optim.lr=1e-4"),
-    ] = None,
+    recordings: Recordings,
+    output: Output,
+    changes: Changes = None,
     model: Annotated[str, typer.Option("-m", "--model", help="the codec to tune")] = "mini-21hz",
-    minutes: Annotated[float, typer.Option(help="until everything is done")] = 10.0,
+    minutes: Minutes = 10.0,
     keep_voice: Annotated[
         bool,
         typer.Option("--keep-voice", help="voices of old files stay readable; less is tuned"),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.division import Recordings, divide
+from data_prep.division import Recordings
 from secousti.codec import SecoustiCodec
 from secousti.config import to_dict
 from train.budget.compare import compare
+from train.budget.division import divided
 from train.budget.documents import CONFIGS, can_score, check_changes, phase_document
 from train.budget.launch import Planned, run_in_turn
 from train.budget.ledger import Ledger
@@ -53,19 +54,10 @@ def tune(wish: Wish) -> str:
     check_changes(wish.changes, list(_SHARES))
     source = open_source(wish.model)
     ledger = Ledger(wish.output, wish.minutes, wish.job())
-    recordings = _divided(wish, ledger)
+    recordings = divided(wish.recordings, wish.output, ledger)
     reserve = _score_before(wish, recordings, ledger)
     run_in_turn(_phases(wish, source, recordings), ledger, reserve)
     return _finish(wish, recordings, ledger)
-
-
-def _divided(wish: Wish, ledger: Ledger) -> Recordings:
-    if "recordings" not in ledger.done:
-        with ledger.part("recordings") as note:
-            note |= divide([wish.recordings], wish.output / "recordings").plain()
-    found = Recordings(**ledger.done["recordings"])
-    print(found.about(), flush=True)
-    return found
 
 
 def _score_before(wish: Wish, recordings: Recordings, ledger: Ledger) -> float:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from secousti.config import from_dict
 from secousti.errors import SecoustiError
 from secousti.p2psyn.config import P2PSynConfig
-from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document
+from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_config
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
         SecoustiError: a missing file, an unknown key, a value of the wrong type, or a segment
             that is no whole number of tokens.
     """
-    config = from_dict(Config, read_document(path, overrides), where=str(path))
+    config = read_config(Config, path, overrides)
     hop, frame = config.codec.backbone.coefficients, config.codec.frame_size
     if (config.teacher.segment + hop) % frame:
         raise SecoustiError(

@@ -10,26 +10,23 @@ continues; finished phases stay. ``DIR/codec`` is the model, ``DIR/report.html``
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from secousti.errors import require
-from train.engine.command import one_sentence
+from train.budget.options import Changes, Minutes, Output, Recordings
+from train.engine.command import make_app, one_sentence
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = make_app()
 
 
 @app.command()
 def main(
-    recordings: Annotated[str, typer.Argument(help="a folder, a corpus's folder, or a manifest")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="what it leaves")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Argument(help="changes of training files, as heard:training.optim.lr=1e-3"),
-    ] = None,
-    minutes: Annotated[float, typer.Option(help="until everything is done")] = 60.0,
+    recordings: Recordings,
+    output: Output,
+    changes: Changes = None,
+    minutes: Minutes = 60.0,
     gpus: Annotated[int, typer.Option(min=0, help="processes of each phase; 0 or 1: one")] = 0,
     recipe: Annotated[
         str | None,

@@ -9,13 +9,14 @@ from typing import Any
 
 from data_prep.alignment.command import Options as AlignOptions
 from data_prep.alignment.command import align_manifest
-from data_prep.division import Recordings, divide
+from data_prep.division import Recordings
 from secousti.atomic import write_text
 from secousti.evaluation.report.page import write_page
 from secousti.evaluation.report.summary import Summary
 from secousti.evaluation.report.table import Table, quality_tables
 from secousti.evaluation.report.text import markdown_table
 from train.budget.compare import METRICS, compare
+from train.budget.division import divided
 from train.budget.documents import CONFIGS, check_changes
 from train.budget.launch import run_in_turn
 from train.budget.ledger import Ledger
@@ -67,22 +68,13 @@ def go(wish: Wish) -> str:
     recipe = read_recipe(wish.recipe_file())
     check_changes(wish.changes, list(recipe.phases))
     ledger = Ledger(wish.output, wish.minutes, wish.job())
-    recordings = _divided(wish, ledger)
+    recordings = divided(wish.recordings, wish.output, ledger)
     plan = Plan(recipe, wish.output, recordings, _aligned(wish, recordings, ledger), wish.changes)
     plan.check()
     _pack_audio(plan, ledger)
     reserve = min(_SCORING * 60 * wish.minutes, _MOST_SCORING)
     run_in_turn(plan.planned(), ledger, reserve, max(wish.gpus, 1))
     return _finish(wish, plan, recordings, ledger)
-
-
-def _divided(wish: Wish, ledger: Ledger) -> Recordings:
-    if "recordings" not in ledger.done:
-        with ledger.part("recordings") as note:
-            note |= divide([wish.recordings], wish.output / "recordings").plain()
-    found = Recordings(**ledger.done["recordings"])
-    print(found.about(), flush=True)
-    return found
 
 
 def _aligned(wish: Wish, recordings: Recordings, ledger: Ledger) -> list[str]:

@@ -18,7 +18,7 @@ from secousti.atomic import replacing
 from secousti.errors import SecoustiError, require
 from train.codec.config import OptimConfig, load
 from train.codec.schedule import Schedule
-from train.engine.command import one_sentence
+from train.engine.command import make_app, one_sentence
 from train.engine.optim import rate
 
 Series = dict[str, tuple[list[int], list[float]]]
@@ -34,7 +34,7 @@ _PANELS = (
     ("validation: STOI", ("valid/stoi",), "linear"),
     ("equal error rate", ("valid/equal_error_rate",), "linear"),
 )
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = make_app()
 
 
 def read_metrics(path: Path) -> Series:

@@ -29,8 +29,9 @@ from train.codec.objective import Inspection, Objective
 from train.codec.setup import build_objective, training_data, validation_data
 from train.codec.validate import nearest_phoneme_accuracy
 from train.engine.checkpoint import CheckpointFolder, read_state
+from train.engine.command import make_app
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = make_app()
 
 
 def open_run(run: Path) -> tuple[Config, Objective]:

@@ -19,10 +19,10 @@ from secousti.errors import SecoustiError
 from secousti.p2psyn.config import P2PSynConfig
 from train.data.corpus import open_corpus
 from train.data.packed import PackedCorpus
-from train.engine.command import Changes, ConfigFile, Set, one_sentence
+from train.engine.command import Changes, ConfigFile, Set, make_app, one_sentence
 from train.engine.settings import read_document
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = make_app()
 
 
 def pack_corpora(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from secousti.config import MelConfig, VocoderConfig, from_dict
+from secousti.config import MelConfig, VocoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
 from train.data.augment import check_range
-from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_document
+from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_config
 from train.vocoder.losses import AdversarialKind
 
 
@@ -112,9 +112,5 @@ class Config:
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a file and its bases, then apply ``dotted.key=value`` overrides.
-
-    Raises:
-        SecoustiError: a missing file, an unknown key or a value of the wrong type.
-    """
-    return from_dict(Config, read_document(path, overrides), where=str(path))
+    """See ``read_config``."""
+    return read_config(Config, path, overrides)

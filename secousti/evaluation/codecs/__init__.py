@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import fields
 from typing import Any, NamedTuple
 
-from secousti.errors import SecoustiError
 from secousti.evaluation.codecs.base import Bits, Codec, CodecInfo, Coded, TokenCodec
+from secousti.evaluation.registry import check_options, load_class
 
 __all__ = [
     "CODECS",
@@ -58,8 +56,7 @@ CODECS: dict[str, Entry] = {
 
 def codec_class(name: str) -> type[Codec]:
     """The class behind a name of ``CODECS``."""
-    module, _, attribute = CODECS[name].target.partition(":")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    return load_class(__name__, CODECS[name].target)
 
 
 def make_codec(name: str, device: str = "cpu", label: str = "", **options: Any) -> Codec:
@@ -76,10 +73,5 @@ def make_codec(name: str, device: str = "cpu", label: str = "", **options: Any) 
     if name not in CODECS:
         return make_codec("secousti", device, label or name, **{"model": name, **options})
     kind = codec_class(name)
-    known = {field.name for field in fields(kind)} - {"name", "device"}
-    if unknown := set(options) - known:
-        raise SecoustiError(
-            f"the codec '{name}' has no option '{unknown.pop()}'; "
-            f"its options: {', '.join(sorted(known)) or 'none'}"
-        )
+    check_options(f"the codec '{name}'", kind, options, {"name", "device"})
     return kind(**{**CODECS[name].options, **options}, name=label or name, device=device)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import fields
 from typing import Any
 
 from secousti.errors import SecoustiError
 from secousti.evaluation.cache import Cache
 from secousti.evaluation.metrics.base import Metric, Requirement, Sample, Score, Undefined
+from secousti.evaluation.registry import check_options, load_class
 
 __all__ = [
     "METRICS",
@@ -59,8 +58,7 @@ def metric_class(name: str) -> type[Metric]:
     """
     if name not in METRICS:
         raise SecoustiError(f"unknown metric '{name}'; known: {', '.join(METRICS)}")
-    module, _, attribute = METRICS[name].partition(":")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    return load_class(__name__, METRICS[name])
 
 
 def make_metric(
@@ -72,10 +70,5 @@ def make_metric(
         SecoustiError: the name or an option is unknown.
     """
     kind = metric_class(name)
-    known = {field.name for field in fields(kind)} - {"cache", "device"}
-    if unknown := set(options) - known:
-        raise SecoustiError(
-            f"the metric '{name}' has no option '{unknown.pop()}'; "
-            f"its options: {', '.join(sorted(known)) or 'none'}"
-        )
+    check_options(f"the metric '{name}'", kind, options, {"cache", "device"})
     return kind(**options, cache=cache or Cache(), device=device)

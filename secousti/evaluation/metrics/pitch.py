@@ -61,6 +61,19 @@ class PitchMetric(Metric):
     def compare(self, reference: NDArray[np.float64], degraded: NDArray[np.float64]) -> Score:
         """Score two tracks ``[frames]`` in Hz, 0 where unvoiced."""
 
+    def _voiced(
+        self, reference: NDArray[np.float64], degraded: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """The frames that are voiced in both recordings.
+
+        Raises:
+            Undefined: there are none.
+        """
+        both = (reference > 0) & (degraded > 0)
+        if not both.any():
+            raise Undefined(f"{self.label} is undefined: no frame is voiced in both recordings")
+        return both
+
 
 @dataclass
 class PitchError(PitchMetric):
@@ -72,9 +85,7 @@ class PitchError(PitchMetric):
     source = "mean squared error of pitch, SecoustiCodec section IV-D; pYIN of package librosa"
 
     def compare(self, reference: NDArray[np.float64], degraded: NDArray[np.float64]) -> Score:
-        both = (reference > 0) & (degraded > 0)
-        if not both.any():
-            raise Undefined("MSEP is undefined: no frame is voiced in both recordings")
+        both = self._voiced(reference, degraded)
         return Score(float(((reference - degraded)[both] ** 2).mean()))
 
 
@@ -88,9 +99,7 @@ class PitchCents(PitchMetric):
     source = "1200 log2 of the F0 ratio; pYIN of package librosa"
 
     def compare(self, reference: NDArray[np.float64], degraded: NDArray[np.float64]) -> Score:
-        both = (reference > 0) & (degraded > 0)
-        if not both.any():
-            raise Undefined("F0 RMSE is undefined: no frame is voiced in both recordings")
+        both = self._voiced(reference, degraded)
         cents = 1200 * np.log2(degraded[both] / reference[both])
         return Score(float(np.sqrt((cents**2).mean())))
 
