@@ -1,4 +1,4 @@
-"""``record``: sentences and what a microphone heard, as a folder that a training reads."""
+"""``record``: sentences and what a microphone gave, as a folder that a training reads."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from .conftest import run_command
 
 
 class Microphone:
-    """``sounddevice.InputStream``: hears a block whenever somebody listens."""
+    """``sounddevice.InputStream``: gives a block whenever somebody listens."""
 
     def __init__(self, samplerate: int, blocksize: int, callback: Any, **_: object) -> None:
         self.sound = np.full((blocksize, 1), 0.25, np.float32)
         self.callback, self.ended = callback, threading.Event()
 
     def __enter__(self) -> None:
-        threading.Thread(target=self._hear, daemon=True).start()
+        threading.Thread(target=self._give, daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
         self.ended.set()
 
-    def _hear(self) -> None:
+    def _give(self) -> None:
         while not self.ended.wait(0.005):
             self.callback(self.sound, len(self.sound), None, None)
-            heard.set()
+            given.set()
 
 
-heard = threading.Event()
+given = threading.Event()
 
 
 @pytest.fixture
 def keyboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is typed, in order; a line that ends a recording waits until something was heard."""
+    """What is typed, in order; a line that ends a recording waits until a block was given."""
     device = SimpleNamespace(InputStream=Microphone, query_devices=lambda: [])
     monkeypatch.setitem(sys.modules, "sounddevice", device)
     typed: list[str] = []
 
     def answer(prompt: str) -> str:
         if "speak" in prompt:
-            heard.clear()
-            assert heard.wait(60)
+            given.clear()
+            assert given.wait(60)
             return ""
         return typed.pop(0)
 
