@@ -32,7 +32,7 @@ from secousti.base import Codec
 from secousti.sessions.encoder import StreamEncoder
 
 ROOT = Path(__file__).parents[1]
-CHUNKS = (160, 1024, 1501, 4096, 7777, 22050)
+CHUNKS = (1024, 4096, 7777, 1501, 22050, 2048, 9999, 4096, 22050, 1024, 7777, 160)
 PACKED_EVERY = 10  # rounds
 
 

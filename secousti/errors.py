@@ -37,9 +37,16 @@ def said(error: BaseException) -> str:
     """An error in a sentence: the system's own name the file first, and then what is wrong."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    if isinstance(error, MemoryError):
+    if wants_memory(error):
         return "there is not enough memory for this"
     return str(error) or type(error).__name__
+
+
+def wants_memory(error: BaseException) -> bool:
+    """Whether an error says, as Python or as PyTorch does, that memory ran out."""
+    if not isinstance(error, RuntimeError):
+        return isinstance(error, MemoryError)
+    return "allocate memory" in str(error) or "out of memory" in str(error)
 
 
 def note(message: str) -> None:

@@ -1,4 +1,5 @@
-"""A disk that fails: the n-th write, rename, fsync or creation of a file raises an ``OSError``."""
+"""A disk and a memory that fail once: the n-th write, rename, fsync or creation of a file raises an
+``OSError``, the n-th allocation what PyTorch and numpy raise."""
 
 from __future__ import annotations
 
@@ -12,11 +13,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import soundfile
+from torch.utils._python_dispatch import TorchDispatchMode
+
+
+def _full() -> Exception:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Disk:
-    """Counts what is asked of the disk, and fails once.
+    """Counts what is asked of the disk (or the memory), and fails once.
 
     Attributes:
         asked: operations so far. at: the number of the one that fails, from 1; 0 for none.
@@ -27,11 +34,11 @@ class Disk:
         self.asked, self.at = 0, at
         self.failed: str | None = None
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, what: str, error: Callable[[], Exception] = _full) -> None:
         self.asked += 1
         if self.asked == self.at:
             self.failed = what
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise error()
 
 
 class _File:
@@ -106,3 +113,38 @@ def failing_disk(at: int = 0, rust: tuple[str, ...] = ()) -> Iterator[Disk]:
         for each in patches:
             stack.enter_context(each)
         yield disk
+
+
+class _Operators(TorchDispatchMode):
+    """Every operator of PyTorch in this thread asks for memory."""
+
+    def __init__(self, memory: Disk) -> None:
+        super().__init__()
+        self._memory = memory
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._memory(str(func), lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+        return func(*args, **(kwargs or {}))
+
+
+_NUMPY = ("empty", "zeros", "asarray", "ascontiguousarray", "concatenate", "frombuffer", "packbits")
+
+
+@contextmanager
+def failing_memory(at: int = 0) -> Iterator[Disk]:
+    """Within, allocation ``at`` fails: an operator of PyTorch, an array, or sound that is read."""
+    memory = Disk(at)
+
+    def before(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            memory(what, MemoryError)
+            return function(*args, **named)
+
+        return call
+
+    with ExitStack() as stack:
+        for owner, names in ((np, _NUMPY), (soundfile.SoundFile, ("read", "buffer_read"))):
+            for name in names:
+                stack.enter_context(patch.object(owner, name, before(name, getattr(owner, name))))
+        stack.enter_context(_Operators(memory))
+        yield memory

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from secousti.audio.writing import WRITABLE_SUFFIXES
 from secousti.container.accounting import Accounting
-from secousti.errors import SecoustiError, said
+from secousti.errors import SecoustiError, said, wants_memory
 from secousti.files.parallel import in_processes
 from secousti.files.progress import Meter, Told, Track, ignore, untracked
 from secousti.paths import PIPE, find_files, is_disk, is_own_output, is_stream
@@ -265,6 +265,8 @@ def _attempt(work: Work, job: Job, told: Told, alone: bool) -> Result:
     except BrokenPipeError:
         raise
     except Exception as error:  # of one file, whatever it is
+        if alone and wants_memory(error):
+            raise SecoustiError(f"{job.source}: {said(error)}") from error
         if alone:
             raise
         result = _failed(job, said(error))
