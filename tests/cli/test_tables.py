@@ -41,6 +41,25 @@ def test_no_column_is_cut_in_a_pipe(
     assert len({line.count("|") for line in told}) == 1
 
 
+def test_eval_s_tables_are_for_other_programs(
+    secousti: Run, model: str, tree: Path, tmp_path: Path
+) -> None:
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(f"title: Two\ndata: {{path: {tree}}}\nmetrics: [lsd]\nfigures: []\n")
+    command = ("eval", suite, "--codec", model, "-o", tmp_path / "report", "--format")
+    told = secousti(*command, "csv")
+    assert told.code == 0, told.err
+    first = told.out.decode().split("\n\n")[0]
+    rows = list(csv.reader(io.StringIO(first)))
+    assert rows[0][:2] == ["codec", "bit/s"]
+    assert len({len(row) for row in rows}) == 1
+    assert len(rows) >= 2
+    assert "report: " in told.err
+    again = secousti(*command, "md").out.decode()
+    assert all(line.startswith("|") for line in again.splitlines() if line)
+    assert f"| {rows[-1][0]} |" in again
+
+
 @pytest.mark.parametrize(
     ("told", "command"),
     [
