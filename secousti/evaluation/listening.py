@@ -93,40 +93,39 @@ def _write_wav(path: Path, samples: Samples) -> Path:
 
 def mushra_page(item: str, paths: dict[str, str]) -> list[dict[str, Any]]:
     """One MUSHRA page; webMUSHRA adds the hidden reference itself."""
-    return [
-        {
-            "type": "mushra",
-            "id": item,
-            "name": "Rate the quality",
-            "content": "How close is each recording to the reference?",
-            "showWaveform": True,
-            "enableLooping": True,
-            "strict": False,
-            "randomize": True,
-            "showConditionNames": False,
-            "reference": paths["reference"],
-            "createAnchor35": False,
-            "createAnchor70": False,
-            "stimuli": {key: path for key, path in paths.items() if key != "reference"},
-        }
-    ]
+    page = {
+        "name": "Rate the quality",
+        "content": "How close is each recording to the reference?",
+        "showWaveform": True,
+        "strict": False,
+        "randomize": True,
+        "showConditionNames": False,
+        "createAnchor35": False,
+        "createAnchor70": False,
+    }
+    return [_page("mushra", item, paths) | page]
 
 
 def abx_page(item: str, paths: dict[str, str]) -> list[dict[str, Any]]:
     """Pairs of the recording and each codec; webMUSHRA shows one codec after another."""
-    return [
-        {
-            "type": "paired_comparison",
-            "id": item,
-            "name": "Which is the reference?",
-            "unforced": "I cannot tell",
-            "content": "One of A and B is the reference, the other went through a codec.",
-            "showWaveform": False,
-            "enableLooping": True,
-            "reference": paths["reference"],
-            "stimuli": {key: path for key, path in paths.items() if key != "reference"},
-        }
-    ]
+    page = {
+        "name": "Which is the reference?",
+        "unforced": "I cannot tell",
+        "content": "One of A and B is the reference, the other went through a codec.",
+        "showWaveform": False,
+    }
+    return [_page("paired_comparison", item, paths) | page]
+
+
+def _page(kind: str, item: str, paths: dict[str, str]) -> dict[str, Any]:
+    """What every page of recordings has."""
+    return {
+        "type": kind,
+        "id": item,
+        "enableLooping": True,
+        "reference": paths["reference"],
+        "stimuli": {key: path for key, path in paths.items() if key != "reference"},
+    }
 
 
 def _write_config(path: Path, name: str, title: str, pages: list[Any]) -> Path:

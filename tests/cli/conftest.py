@@ -93,5 +93,13 @@ def secousti(
     return run
 
 
+@pytest.fixture
+def sct(secousti: Callable[..., Ran], speech: Path, model: str) -> Path:
+    """A whole .sct file of the recording ``speech``."""
+    path = speech.with_suffix(".sct")
+    assert secousti("encode", speech, "-o", path, "-m", model).code == 0
+    return path
+
+
 def read_wav(path: Path | io.BytesIO) -> tuple[np.ndarray, int]:
     return soundfile.read(path, dtype="float32")

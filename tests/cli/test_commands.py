@@ -24,14 +24,6 @@ from tests.toy import toy_speech
 Run = Callable[..., Ran]
 
 
-@pytest.fixture
-def sct(secousti: Run, speech: Path, model: str) -> Path:
-    """A whole .sct file of the recording ``speech``."""
-    path = speech.with_suffix(".sct")
-    assert secousti("encode", speech, "-o", path, "-m", model).code == 0
-    return path
-
-
 @pytest.mark.parametrize("payload", ["packed", "adaptive"])
 def test_encode_and_decode(
     secousti: Run, speech: Path, model: str, codec: SecoustiCodec, payload: str

@@ -20,14 +20,6 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def sct(secousti: Run, speech: Path, model: str) -> Path:
-    """A whole .sct file of the recording ``speech``."""
-    path = speech.with_suffix(".sct")
-    assert secousti("encode", speech, "-o", path, "-m", model).code == 0
-    return path
-
-
-@pytest.fixture
 def changed(tmp_path: Path) -> Callable[[str], str]:
     """Makes the folder of the toy model with another part."""
 

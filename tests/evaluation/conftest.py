@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ import soundfile
 
 from secousti.errors import SecoustiError
 from secousti.evaluation.audio import Audio
+from secousti.evaluation.codecs import Codec
 from secousti.evaluation.metrics import Metric, make_metric
+
+Made = TypeVar("Made", Metric, Codec)
 
 
 def voice(seconds: float = 2.0, rate: int = 16000, pitch: float = 120.0, seed: int = 0) -> Audio:
@@ -37,12 +41,16 @@ def speech() -> Audio:
 
 def ready(name: str, **options: str) -> Metric:
     """The metric, or skip the test where it is not installed."""
-    metric = make_metric(name, **options)
+    return checked(make_metric(name, **options))
+
+
+def checked(made: Made) -> Made:
+    """A metric or codec, or skip the test where it cannot run."""
     try:
-        metric.check()
+        made.check()
     except SecoustiError as reason:
         pytest.skip(str(reason))
-    return metric
+    return made
 
 
 @pytest.fixture(scope="session")

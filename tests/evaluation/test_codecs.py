@@ -18,7 +18,7 @@ from secousti.evaluation.codecs.checkouts import load_weights
 from secousti.evaluation.codecs.classic import ogg_bits
 from secousti.evaluation.codecs.hugging_face import TransformersCodec
 from secousti.evaluation.external import import_from
-from tests.evaluation.conftest import voice
+from tests.evaluation.conftest import checked, voice
 from tests.toy import toy_codec
 
 CLASSIC = {
@@ -31,12 +31,7 @@ CLASSIC = {
 
 
 def usable(name: str, **options: Any) -> Codec:
-    codec = make_codec(name, **options)
-    try:
-        codec.check()
-    except SecoustiError as reason:
-        pytest.skip(str(reason))
-    return codec
+    return checked(make_codec(name, **options))
 
 
 @pytest.mark.parametrize("name", CLASSIC)

@@ -32,22 +32,23 @@ def converse(url: str, sound: np.ndarray | None = None, **start) -> list[client.
         return list(stream)
 
 
-def sound_of(events: list[client.Event]) -> np.ndarray:
-    parts = [e for e in events if isinstance(e, Audio)]
+def joined(parts: list[tuple[int, np.ndarray]], dtype: type) -> np.ndarray:
+    """The values of parts that follow one another without a gap."""
     at = 0
-    for part in parts:
-        assert part.position == at
-        at += len(part.samples)
-    return np.concatenate([np.zeros(0, np.float32), *(p.samples for p in parts)])
+    for position, values in parts:
+        assert position == at
+        at += len(values)
+    return np.concatenate([np.zeros(0, dtype), *(values for _, values in parts)])
+
+
+def sound_of(events: list[client.Event]) -> np.ndarray:
+    parts = [(e.position, e.samples) for e in events if isinstance(e, Audio)]
+    return joined(parts, np.float32)
 
 
 def tokens_of(events: list[client.Event]) -> np.ndarray:
-    parts = [e for e in events if isinstance(e, Tokens)]
-    at = 0
-    for part in parts:
-        assert part.position == at
-        at += len(part.codes)
-    return np.concatenate([np.zeros(0, np.int64), *(p.codes for p in parts)])
+    parts = [(e.position, e.codes) for e in events if isinstance(e, Tokens)]
+    return joined(parts, np.int64)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000, 11111])

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from train.engine.command import run_file
-
-
-def main(config: Path, changes: tuple[str, ...], resume: bool) -> None:
-    """What the file describes, on all processes."""
-    from train.budget.guide import guide_changes
-    from train.vocoder.config import load
-    from train.vocoder.task import train
-
-    found = load(config, changes)
-    if shortened := guide_changes(found):
-        found = load(config, (*changes, *shortened))
-    train(found, resume)
-
+from train.budget.command import run_training
 
 if __name__ == "__main__":
-    run_file(
-        main, "Train the vocoder of CONFIG; a run that was stopped continues where it was saved."
+    run_training(
+        "vocoder",
+        "Train the vocoder of CONFIG; a run that was stopped continues where it was saved.",
     )
