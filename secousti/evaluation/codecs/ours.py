@@ -175,7 +175,7 @@ class VocoderCopy(Codec):
         codec = self._codec
         samples = audio.at(codec.sample_rate)
         with torch.inference_mode():
-            mel = codec.mel(torch.from_numpy(samples)[None].to(codec.device))
+            mel = codec.mel(torch.from_numpy(samples)[None].to(codec.device)).to(codec.dtype)
             wav = in_chunks(codec.vocoder, mel, codec.vocoder.lookahead, codec.vocoder.silence)
         decoded = fit(wav[0, 0].float().cpu().numpy(), len(samples))
         return Coded(Audio(decoded, codec.sample_rate), Bits(0))
