@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -56,8 +55,7 @@ def test_files_and_info(codes: Path, corpus: Path, codec: SecoustiCodec) -> None
 
 def test_its_own_reader(codes: Path) -> None:
     """``codes_to_chars`` and back, and its trainer's iterator, on what it finds by itself."""
-    if importlib.util.find_spec("codec_bpe") is None:
-        pytest.skip("codec-bpe is not installed")
+    pytest.importorskip("codec_bpe", reason="its reader comes with pip install 'secousti[bpe]'")
     from codec_bpe import chars_to_codes
     from codec_bpe.core.trainer import Trainer
     from codec_bpe.core.utils import get_codec_info, get_codes_files
