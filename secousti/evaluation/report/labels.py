@@ -85,6 +85,7 @@ def _write(
     axes: Axes, text: str, point: tuple[float, float], ink: str, side: int, height: float
 ) -> Annotation:
     leader = {"arrowstyle": "-", "color": ink, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
+    leader |= {"relpos": (0.0 if side > 0 else 1.0, 0.5)}  # from the nearer end of the text
     return axes.annotate(
         text,
         point,
