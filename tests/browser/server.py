@@ -22,6 +22,6 @@ def running_demo(*options: str) -> Iterator[str]:
         assert found is not None, f"the demo said {line!r} and no address"
         yield found[0]
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=120) == 0
+        assert process.wait(timeout=900) == 0
     finally:
         process.kill()

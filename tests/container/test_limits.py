@@ -26,7 +26,7 @@ from tests.container.test_damage import record
 from tests.toy import toy_codec
 
 MEMORY = 6 << 30  # bytes of address space; PyTorch's libraries alone map half of it
-SECONDS = 120
+SECONDS = 900
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def test_nothing_is_allocated_on_the_word_of_a_configuration(saved: Path, tmp_pa
         "except SecoustiError as error:\n    print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=900
     )
     assert "its configuration builds a larger model" in done.stdout, done.stderr
 

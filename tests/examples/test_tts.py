@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "tts"
 
 def run(script: str, *args: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(EXAMPLE / script), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900)
 
 
 @pytest.mark.skipif(not EXAMPLE.is_dir(), reason="examples are not in the wheel")

@@ -24,7 +24,7 @@ from tests.container.test_limits import CRAFTED, END, MEMORY, VOICE, craft, numb
 from tests.known_issues.test_wav_headers import wav
 from tests.toy import toy_codec
 
-SECONDS = 240
+SECONDS = 900
 GROWTH = 200  # MB that a command may take beside PyTorch and a model, on any of these inputs
 
 # Command lines from standard input; for each: exit code, MB of growth, what it said.

@@ -159,7 +159,7 @@ def test_streams_that_are_closed_or_full(sct: Path, tmp_path: Path) -> None:
         for line in cases
     ]
     for process, (code, says) in zip(running, cases.values(), strict=True):
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=900)
         assert process.returncode == code, said
         assert says in said
         assert "Traceback" not in said

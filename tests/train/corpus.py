@@ -122,7 +122,7 @@ def train(config: Path, *changes: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:
     """What it printed; fails unless it exits with ``code``."""
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == code, output
     return output
 

@@ -29,7 +29,7 @@ def _launch(processes: int, *program: str) -> str:
         env=environment() | {"PYTHONPATH": str(REPO)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

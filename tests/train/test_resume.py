@@ -61,13 +61,13 @@ def scored(corpus):
 def _kill_at(config: Path, run: Path, step: int, how: signal.Signals) -> int:
     process = train(config, f"training.run.output={run}")
     csv = run / "metrics.csv"
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline and process.poll() is None:
         if csv.exists() and csv.read_text().rfind(f"\n{step},") >= 0:
             break
         time.sleep(0.005)
     process.send_signal(how)
-    process.communicate(timeout=100)
+    process.communicate(timeout=900)
     return process.returncode
 
 
