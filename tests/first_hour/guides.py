@@ -20,10 +20,8 @@ BLOCK = re.compile(
     r"^(?P<indent> *)<!-- runnable: (?P<name>[\w-]+) -->\n *```(?P<kind>\w+)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info",
-    "build", "dist", "runs", "corpora", "cache", "site",
-)  # fmt: skip
+_MADE = {".venv", "runs", "corpora", "cache", "site", "build", "dist"}  # by users, at the top
+_CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
 
 
 def guides() -> dict[str, str]:
@@ -48,7 +46,7 @@ def _as_shell(kind: str, text: str) -> str:
 def fresh_clone(folder: Path) -> Path:
     """The files that a clone of this checkout would have."""
     if not (REPO / ".git").exists():  # a copy of the tracked files already
-        shutil.copytree(REPO, folder, ignore=_LEFT_OUT, copy_function=_link)
+        shutil.copytree(REPO, folder, ignore=_not_in_a_clone, copy_function=_link)
         return folder
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=REPO, capture_output=True, check=True).stdout
@@ -57,6 +55,11 @@ def fresh_clone(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             _link(REPO / name, folder / name)
     return folder
+
+
+def _not_in_a_clone(folder: str, names: list[str]) -> set[str]:
+    made = _MADE.intersection(names) if Path(folder) == REPO else set()
+    return made | _CACHES(folder, names)
 
 
 def _link(source: str | Path, target: str | Path) -> None:
