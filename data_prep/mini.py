@@ -7,6 +7,7 @@ Downloaded, divided into training and validation by speaker, and aligned where t
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ from secousti.lock import locked
 from secousti.manifest import is_url, parse_line
 
 MINI = Path("corpora/mini")  # what configs/ name
+_NOTE = "corpus.json"  # what was asked for, and what became of it
 _HOUR = 3600.0
 
 
@@ -92,34 +94,48 @@ def build(sources: list[str], output: Path, hours: float, align: bool, workers: 
     except OSError as error:
         raise SecoustiError(f"{output} cannot be made: {error.strerror}") from error
     with locked(output / ".lock", output):
-        job = {"from": [each if is_url(each) else os.path.abspath(each) for each in sources]}
-        done = _noted(output, job | {"hours": hours, "align": align})
+        where = [each if is_url(each) else os.path.abspath(each) for each in sources]
+        job: dict[str, object] = {"from": where, "hours": hours, "align": align}
+        done = _noted(output, job)
         if done is None:
-            roots = [str(_local(each, output)) for each in job["from"]]
+            write_json(output / _NOTE, job)
+            _check_names(where)
+            roots = [str(_local(each, output)) for each in where]
             found = divide(roots, output / "divided", hours * _HOUR)
-            aligned = _finish(found, output, align, workers)
-            done = found.about() + aligned
-            write_json(output / "corpus.json", job | {"hours": hours, "align": align, "is": done})
+            done = found.about() + _finish(found, output, align, workers)
+            write_json(output / _NOTE, job | {"is": done})
     return f"{output}: {done}"
 
 
 def _noted(output: Path, job: dict[str, object]) -> str | None:
-    """What an earlier run said when it was done.
+    """What an earlier run said when it was done; ``None`` if there was none, or it was interrupted.
 
     Raises:
         SecoustiError: it was asked for something else.
     """
-    path = output / "corpus.json"
+    path = output / _NOTE
     if not path.is_file():
         return None
     noted = parse_line(path.read_bytes())
     done = noted.pop("is", None)
-    if noted != job:
+    if noted != job and (done is not None or any((output / "recordings").glob("[!.]*"))):
         raise SecoustiError(
             f"{output} holds another corpus ({path} names it): choose another folder with -o, or "
             "remove this one"
         )
-    return str(done)
+    return None if done is None or noted != job else str(done)
+
+
+def _check_names(sources: list[str]) -> None:
+    """Each archive is unpacked into a folder of its own name."""
+    archives = [each for each in sources if is_url(each) or Path(each).is_file()]
+    names = Counter(_stem(each) for each in archives if not each.endswith(".jsonl"))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise SecoustiError(f"two archives are called {twice[0]!r}: rename one of them")
+
+
+def _stem(archive: str) -> str:
+    return archive_name(archive).partition(".")[0]
 
 
 def _local(source: str, output: Path) -> Path:
@@ -127,7 +143,7 @@ def _local(source: str, output: Path) -> Path:
     path = Path(source)
     if not is_url(source) and (path.is_dir() or path.suffix == ".jsonl" or not path.exists()):
         return path  # a missing one is named by whoever reads it
-    folder = output / "recordings" / archive_name(source).partition(".")[0]
+    folder = output / "recordings" / _stem(source)
     if not folder.is_dir():
         archive = _downloaded(source, output) if is_url(source) else path
         Console(stderr=True).print(f"unpacking {archive.name}", highlight=False)

@@ -167,6 +167,18 @@ def test_what_leads_out_of_the_folder_stays_in_the_archive(tmp_path: Path) -> No
     assert not outside.exists()
 
 
+def test_two_archives_of_one_name_are_not_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_librispeech(tmp_path / "made")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        archive_of(made, tmp_path / folder / "x.tar")
+    sources = ("--from", tmp_path / "a" / "x.tar", "--from", tmp_path / "b" / "x.tar")
+    assert run_command("fetch-mini", *sources, "-o", tmp_path / "out") == 1
+    assert "two archives are called 'x'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["none", "none.tar", "broken.tar.gz"])
 def test_what_is_no_corpus_is_one_sentence(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -176,3 +188,6 @@ def test_what_is_no_corpus_is_one_sentence(
     said = capsys.readouterr().err
     assert name in said
     assert "Traceback" not in said
+    for n in range(2):
+        write_audio(tmp_path / "right" / f"{n}.wav", seconds=1, seed=n)
+    assert run_command("fetch-mini", "--from", tmp_path / "right", "-o", tmp_path / "out") == 0
