@@ -5,7 +5,8 @@
 Nobody labelled Mandarin by hand where we could get it, but a recording of one word has ends that
 anybody can hear: where its level comes within so many dB of its loudest 10 ms. Four of one speaker,
 cut there and put together without a gap, are a sentence whose word boundaries are known. Nobody
-speaks so (no word runs into the next), and what is known is where sounds begin, not what each of them is.
+speaks so (no word runs into the next), and what is known is where sounds begin, not what each of
+them is.
 """
 
 from __future__ import annotations
