@@ -10,13 +10,12 @@ Needs ``transformers`` for the two peers.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from benchmarks.measure import markdown, print_sample, publish, take_turns, timed
+from benchmarks.measure import markdown, print_sample, publish, take_turns, timed, timing_parser
 
 SECONDS = 10.0
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -126,14 +125,7 @@ def prepare(name: str) -> Callable[[], object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--calls", type=int, default=5)
-    parser.add_argument("--only", help=argparse.SUPPRESS)
-    parser.add_argument("--markdown", type=Path, help="also write the tables there")
-    args = parser.parse_args()
+    args = timing_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     if args.only:
         print_sample(timed(lambda: prepare(args.only), args.calls))

@@ -6,6 +6,7 @@ is reported as well as wall time: on a machine that is doing other things it is 
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -53,6 +54,18 @@ def take_turns(module: str, names: list[str], turns: int, calls: int) -> dict[st
             out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             collected[name].append(Sample(**json.loads(out.splitlines()[-1])))
     return {name: _median(samples) for name, samples in collected.items()}
+
+
+def timing_parser(about: str | None) -> argparse.ArgumentParser:
+    """The options of a benchmark that takes turns; ``--only`` is how it calls itself."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--calls", type=int, default=5)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    parser.add_argument("--markdown", type=Path, help="also write the tables there")
+    return parser
 
 
 def print_sample(sample: Sample) -> None:

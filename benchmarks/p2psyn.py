@@ -10,14 +10,13 @@ Needs ``transformers`` for the reference; ``--no-reference`` leaves it out.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from benchmarks.measure import markdown, print_sample, publish, take_turns, timed
+from benchmarks.measure import markdown, print_sample, publish, take_turns, timed, timing_parser
 
 SECONDS = 10.0
 ROOT = Path(__file__).parents[1]
@@ -100,14 +99,8 @@ def report(turns: int, calls: int, reference: bool) -> str:
 
 def main() -> None:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--calls", type=int, default=5)
+    parser = timing_parser(__doc__)
     parser.add_argument("--no-reference", action="store_true")
-    parser.add_argument("--only", help=argparse.SUPPRESS)
-    parser.add_argument("--markdown", type=Path, help="also write the tables there")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.only:

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.measure import markdown, print_sample, publish, take_turns, timed
+from benchmarks.measure import markdown, print_sample, publish, take_turns, timed, timing_parser
 
 SECONDS = 10.0
 REPOSITORY = Path(__file__).parents[1]
@@ -150,18 +150,12 @@ def quality(args: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--calls", type=int, default=5)
-    parser.add_argument("--only", help=argparse.SUPPRESS)
+    parser = timing_parser(__doc__)
     parser.add_argument("--quality", type=Path, nargs="+", help="folders of saved vocoders")
     parser.add_argument("--manifest", type=Path)
     parser.add_argument("--root", type=Path)
     parser.add_argument("--seen", type=Path, nargs="*", default=[], help="manifests trained on")
     parser.add_argument("--utterances", type=int, default=16)
-    parser.add_argument("--markdown", type=Path, help="also write the table there")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.only:

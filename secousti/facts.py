@@ -127,6 +127,11 @@ class DescribedCodec(HubMixin, nn.Module, ABC):
         self.check_mode(mode)
         return self.causal
 
+    @property
+    def streaming_modes(self) -> list[str]:
+        """The modes in which tokens can be decoded as they come."""
+        return [name for name in self.modes if self.streams(name)]
+
     def latency(self, mode: Mode = ALL) -> int | None:
         """Algorithmic latency in samples: from the first sample of a token to its sound.
 
@@ -219,7 +224,7 @@ class DescribedCodec(HubMixin, nn.Module, ABC):
         self.check_causal()
         if self.streams(mode):
             return
-        other = [name for name in self.modes if self.streams(name)]
+        other = self.streaming_modes
         raise SecoustiError(
             f"the model {self.model_id!r} decodes no stream in mode {mode!r}: it needs later tokens"
             + (f"; use mode {other[0]!r}, or the whole recording" if other else "")

@@ -70,7 +70,7 @@ class CombinedAligner(Aligner):
         return Alignment(fill_silences(phones, utterance.duration), words, second.confidence)
 
     def _at_other_tempos(self, utterance: Utterance, names: Sequence[str]) -> Iterator[Alignment]:
-        """What pocketsphinx hears in faster and slower copies, in the utterance's own time."""
+        """What pocketsphinx finds in faster and slower copies, in the utterance's own time."""
         wave = utterance.audio.numpy()
         for tempo in TEMPOS:
             played = torch.from_numpy(soxr.resample(wave, SAMPLE_RATE * tempo, SAMPLE_RATE))

@@ -25,7 +25,7 @@ from secousti.errors import SecoustiError, require
 from secousti.text.inventory import canonical, language_of
 
 FRAME = 0.01  # seconds
-# A frame is heard through 25.6 ms from its start on: what changes between two of them lies in the
+# A frame spans 25.6 ms from its start on: what changes between two of them lies in the
 # middle between the middles of both windows. Hand labels agree (docs/alignment.md).
 WINDOW_MIDDLE = 0.0256 / 2 - FRAME / 2
 PEAK = 0.5  # of full scale, to which every utterance is brought

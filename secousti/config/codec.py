@@ -201,8 +201,8 @@ class CodecConfig:
     ``pitch``: features that the speech encoder is given beside the mel; None (the codec proper) for
     the mel alone.
     ``token_attention``: of the speech encoder, before its convolutions; None (the paper) for none.
-    ``voice_injection``: whether every layer of the connector and of the decoder's transformer hears
-    G, beside the paper's addition (``acoustic/injection.py``); A itself is decoded without.
+    ``voice_injection``: whether every layer of the connector and of the decoder's transformer is
+    given G, beside the paper's addition (``acoustic/injection.py``); A itself is decoded without.
     ``acoustic_dim``: size of A and of its prediction (Table II: 8, 64, 256; release: 512).
     ``fusion_norm``: layer normalisation of S and G before they are added (paper, IV-A).
     ``encode_precision``: of the front end and the encoder of a loaded model. In float64 tokens

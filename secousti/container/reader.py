@@ -37,7 +37,7 @@ class Source(Protocol):
 class Reader:
     """Iterate over the events of a ``.sct`` stream: ``Voice``, ``Tokens``, and last ``End``.
 
-    A record is read as soon as its bytes are there, so a pipe is heard live; one record is all
+    A record is read as soon as its bytes are there, so a pipe is read live; one record is all
     that is held, and long runs come in pieces. Iteration may be continued later; it ends after
     ``End``.
 

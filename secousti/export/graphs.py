@@ -183,8 +183,8 @@ class VoiceGraph(StepGraph):
     def step(self, inputs: tuple[Tensor, ...], state: State) -> tuple[Tensor, State | None]:
         audio, frames = inputs
         assert self.codec.voice_encoder is not None
-        heard = self.frontend.analyse(audio).to(self.codec.dtype)
-        voice: Tensor = self.codec.voice_encoder(heard, frames)
+        analysed = self.frontend.analyse(audio).to(self.codec.dtype)
+        voice: Tensor = self.codec.voice_encoder(analysed, frames)
         return voice, {}
 
 

@@ -87,10 +87,10 @@ def _check_live(codec: Codec, name: str, mode: str) -> None:
     codec.check_sent(mode)
     if codec.streams(mode):
         return
-    other = [mode for mode in codec.modes if codec.streams(mode)]
+    other = "".join(f"--mode {name}, or " for name in codec.streaming_modes[:1])
     raise SecoustiError(
         f"the model {name!r} decodes from what follows, so it does not work live: use "
-        + (f"--mode {other[0]}, or secousti roundtrip" if other else "secousti roundtrip")
+        f"{other}secousti roundtrip"
     )
 
 

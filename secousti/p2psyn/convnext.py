@@ -11,7 +11,7 @@ from torch.nn.utils import parametrizations, parametrize
 from secousti.acoustic.conv import CausalConv1d, CausalConvTranspose1d
 from secousti.acoustic.linear import Linear
 from secousti.p2psyn.config import BackboneConfig
-from secousti.streaming.state import State, StreamingModule, substate
+from secousti.streaming.state import State, StreamingModule, init_states, numbered, substate
 
 
 class GlobalResponseNorm(nn.Module):
@@ -89,13 +89,8 @@ class ConvNeXtStack(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        state: State = {}
-        if self.embed is not None:
-            state["embed"] = self.embed.init_state(batch_size, device, dtype)
-        for i, block in enumerate(self.blocks):
-            assert isinstance(block, ConvNeXtBlock)
-            state[str(i)] = block.init_state(batch_size, device, dtype)
-        return state
+        parts = [("embed", self.embed), *numbered(self.blocks)]
+        return init_states(parts, batch_size, device, dtype)
 
     def forward(
         self, x: Tensor, state: State | None = None, mask: Tensor | None = None

@@ -11,7 +11,7 @@ from secousti.acoustic.linear import Linear
 from secousti.errors import SecoustiError
 from secousti.p2psyn.config import PseudoConfig
 from secousti.p2psyn.conformer import ConformerBlock
-from secousti.streaming.state import State, StreamingModule, substate, tensor
+from secousti.streaming.state import State, StreamingModule, init_states, numbered, substate, tensor
 
 _FEW_STEPS = 4  # up to so many steps, an LSTM's call costs more than its arithmetic
 
@@ -93,16 +93,8 @@ class PseudoVQ(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        state: State = {
-            "embed": self.embed.init_state(batch_size, device, dtype),
-            "lstm": self.lstm.init_state(batch_size, device, dtype),
-        }
-        if self.ahead is not None:
-            state["ahead"] = self.ahead.init_state(batch_size, device, dtype)
-        for i, block in enumerate(self.blocks):
-            assert isinstance(block, ConformerBlock)
-            state[str(i)] = block.init_state(batch_size, device, dtype)
-        return state
+        ends = [("embed", self.embed), ("lstm", self.lstm), ("ahead", self.ahead)]
+        return init_states([*ends, *numbered(self.blocks)], batch_size, device, dtype)
 
     def forward(
         self,

@@ -8,7 +8,7 @@ state can be saved, exported or moved like any other tensors.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias, Union
 
 import torch
@@ -46,11 +46,7 @@ class StreamingSequential(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        return {
-            str(i): layer.init_state(batch_size, device, dtype)
-            for i, layer in enumerate(self.layers)
-            if isinstance(layer, StreamingModule)
-        }
+        return init_states(numbered(self.layers), batch_size, device, dtype)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         new: State = {}
@@ -62,6 +58,25 @@ class StreamingSequential(StreamingModule):
             else:
                 x = layer(x)
         return x, (None if state is None else new)
+
+
+def init_states(
+    parts: Iterable[tuple[str, nn.Module | None]],
+    batch_size: int,
+    device: torch.device | None,
+    dtype: torch.dtype | None,
+) -> State:
+    """The states of the parts that have one, by their names."""
+    return {
+        name: part.init_state(batch_size, device, dtype)
+        for name, part in parts
+        if isinstance(part, StreamingModule)
+    }
+
+
+def numbered(layers: nn.ModuleList) -> Iterator[tuple[str, nn.Module]]:
+    """Layers by the names that their states have."""
+    return ((str(i), layer) for i, layer in enumerate(layers))
 
 
 def substate(state: State | None, name: str) -> State | None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.devices import wide_dtype
-from secousti.streaming.state import State, StreamingModule, substate, tensor
+from secousti.streaming.state import State, StreamingModule, init_states, numbered, substate, tensor
 
 F0_RANGE = (55.0, 600.0)  # Hz
 _BINS = 128
@@ -63,11 +63,7 @@ class PitchNet(StreamingModule):
     def init_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        return {
-            str(i): conv.init_state(batch_size, device, dtype)
-            for i, conv in enumerate(self.convs)
-            if isinstance(conv, WideConv)
-        }
+        return init_states(numbered(self.convs), batch_size, device, dtype)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         new: State = {}

@@ -64,15 +64,21 @@ def _remove(folder: Path) -> None:
     (folder / "codec" / "model.safetensors").unlink()
 
 
+def _copied(trained: tuple[dict, Path], folder: Path, symlinks: bool = True) -> tuple[dict, Path]:
+    """The run again in a place of its own, and what it was made from."""
+    document, run = trained
+    copy = folder / "run"
+    shutil.copytree(run, copy, symlinks=symlinks)
+    return document, copy
+
+
 # Users saw: after a power cut or a full disk, a traceback though an older checkpoint was whole.
 # RVC WebUI #953, hifi-gan #117, transformers PR #40790
 @pytest.mark.parametrize("damage", [_truncate, _empty, _flip, _remove])
 def test_a_damaged_checkpoint_falls_back_and_names_both(
     trained: tuple[dict, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], damage
 ) -> None:
-    document, run = trained
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy, symlinks=True)
+    document, copy = _copied(trained, tmp_path)
     last = copy / "checkpoints" / "step_00000006"
     damage(last)
     _train(document, output=str(copy), total_steps=7)
@@ -89,9 +95,7 @@ def test_a_damaged_checkpoint_falls_back_and_names_both(
 def test_when_none_is_whole_nothing_is_overwritten(
     trained: tuple[dict, Path], tmp_path: Path
 ) -> None:
-    document, run = trained
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy, symlinks=True)
+    document, copy = _copied(trained, tmp_path)
     for path in CheckpointFolder(copy / "checkpoints", 5).all():
         _truncate(path)
     before = sorted(path.name for path in (copy / "checkpoints").iterdir())
@@ -103,9 +107,7 @@ def test_when_none_is_whole_nothing_is_overwritten(
 def test_a_run_copied_without_its_links_continues(
     trained: tuple[dict, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    document, run = trained
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy, symlinks=True)
+    document, copy = _copied(trained, tmp_path)
     for name in ("last", "best"):
         (copy / "checkpoints" / name).unlink()
     _train(document, output=str(copy), total_steps=7)
@@ -116,9 +118,7 @@ def test_a_run_copied_without_its_links_continues(
 def test_a_run_copied_with_its_links_resolved_continues(
     trained: tuple[dict, Path], tmp_path: Path
 ) -> None:
-    document, run = trained
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy, symlinks=False)
+    document, copy = _copied(trained, tmp_path, symlinks=False)
     _train(document, output=str(copy), total_steps=7)
     assert (copy / "checkpoints" / "last").is_symlink()
 

@@ -61,17 +61,17 @@ class SpeakerAdversary(nn.Module):
         told: Tensor = self.linear(self._pooled(semantic, mask))
         if self.voice is None:
             return told
-        heard = F.normalize(self.voice(voice), dim=-1)
-        return F.normalize(told, dim=-1) @ heard.T / _TEMPERATURE
+        asked = F.normalize(self.voice(voice), dim=-1)
+        return F.normalize(told, dim=-1) @ asked.T / _TEMPERATURE
 
     def _pooled(self, semantic: Tensor, mask: Tensor) -> Tensor:
-        """Mean and deviation of S and of what the convolutions hear, [B, 2 (dim + channels)]."""
+        """Mean and deviation of S and of what the convolutions give, [B, 2 (dim + channels)]."""
         kept = mask[:, None].to(semantic.dtype)
-        heard = F.gelu(self.first(semantic * kept)) * kept
-        heard = torch.cat([semantic, F.gelu(self.second(heard))], dim=1)
+        hidden = F.gelu(self.first(semantic * kept)) * kept
+        hidden = torch.cat([semantic, F.gelu(self.second(hidden))], dim=1)
         count = kept.sum(-1).clamp(min=1)
-        mean = (heard * kept).sum(-1) / count
-        variance = ((heard - mean[..., None]).square() * kept).sum(-1) / count
+        mean = (hidden * kept).sum(-1) / count
+        variance = ((hidden - mean[..., None]).square() * kept).sum(-1) / count
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
     def losses(
@@ -85,9 +85,9 @@ class SpeakerAdversary(nn.Module):
         voice = voice.detach()
         told = self(semantic.detach(), mask, voice).float()
         weights = {name: p.detach() for name, p in self.named_parameters()}
-        heard = functional_call(self, weights, (semantic, mask, voice)).float().log_softmax(-1)
+        scores = functional_call(self, weights, (semantic, mask, voice)).float().log_softmax(-1)
         # Cross-entropy to all speakers alike, less its least value.
-        confusion = -heard.mean(-1) - math.log(heard.shape[-1])
+        confusion = -scores.mean(-1) - math.log(scores.shape[-1])
         right = self._right(speakers)
         return {"speaker": F.cross_entropy(told, right), "confusion": confusion.mean()}
 

@@ -1,10 +1,10 @@
-"""What a codec that hears the future makes of the same speech (not in the paper).
+"""What a codec that looks ahead makes of the same speech (not in the paper).
 
 A causal encoder has to decide about a phoneme before it is over. A frozen codec of the same mels
-and token rate, not causal as a rule (``configs/recipes/noncausal.yaml``), has heard the rest; the
+and token rate, not causal as a rule (``configs/recipes/noncausal.yaml``), has seen the rest; the
 latents before quantization learn to tell its latents, frame by frame, by cosine through a linear
-map, as Mimi (Defossez et al. 2024) learns from WavLM. The teacher hears the recording, also where
-the encoder hears another voice.
+map, as Mimi (Defossez et al. 2024) learns from WavLM. The teacher is given the recording,
+also where the encoder is given another voice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Teacher(nn.Module):
         super().__init__()
         codec = SecoustiCodec.from_pretrained(name)
         if to_dict(codec.config.mel) != to_dict(student.config.mel):
-            raise SecoustiError(f"objective.teacher {name} hears other mels than codec.mel")
+            raise SecoustiError(f"objective.teacher {name} has other mels than codec.mel")
         if codec.frames_per_token != student.frames_per_token:
             raise SecoustiError(
                 f"objective.teacher {name} has a token every {codec.frames_per_token} mel frames, "
@@ -46,9 +46,9 @@ class Teacher(nn.Module):
         return self
 
     @torch.no_grad()
-    def forward(self, heard: Tensor) -> Tensor:
+    def forward(self, mel: Tensor) -> Tensor:
         """Mel [B, n_mels, T] -> latents [B, width, L]."""
-        latents: Tensor = self.projection(self.encoder(heard)[0])[0]
+        latents: Tensor = self.projection(self.encoder(mel)[0])[0]
         return latents
 
 

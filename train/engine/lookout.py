@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one step: the utterances it heard, and its losses as numbers."""
+    """Of one step: the utterances it trained on, and its losses as numbers."""
 
     step: int
     names: list[str]
