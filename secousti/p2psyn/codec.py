@@ -18,8 +18,8 @@ from secousti.config import to_dict
 from secousti.devices import wide_dtype
 from secousti.encoded import Encoded
 from secousti.errors import SecoustiError
-from secousti.frontend import SampleFrontend
 from secousti.p2psyn.config import P2PSynConfig
+from secousti.p2psyn.frontend import PaddedFrontend
 from secousti.p2psyn.modes import STAGE_MODES, predicts, stage_modes
 from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.teacher import Teacher, token_mask, tokens_for
@@ -33,17 +33,6 @@ if TYPE_CHECKING:
 # A non-causal codec works through long recordings in pieces, each with context on both sides.
 _PIECE, _CONTEXT = 1500, 250  # tokens
 _CHUNK = 2048  # tokens that causal pseudo VQs work on at once: bounds the memory of their logits
-
-
-class PaddedFrontend(SampleFrontend):
-    """The samples; a recording ends with the MDCT frame in which its last one is complete."""
-
-    def __init__(self, codec: P2PSynCodec, rate: int) -> None:
-        super().__init__(rate, codec.sample_rate, codec.frame_size, codec.device)
-        self._config = codec.config
-
-    def tokens(self, num_samples: int) -> int:
-        return int(tokens_for(torch.tensor(num_samples), self._config))
 
 
 class P2PSynCodec(Codec):
