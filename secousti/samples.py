@@ -1,4 +1,4 @@
-"""The one door for audio that callers hand over as samples: checked, scaled, float32."""
+"""Audio that callers hand over as samples, all of it taken here: checked, scaled, float32."""
 
 from __future__ import annotations
 

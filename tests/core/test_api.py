@@ -1,4 +1,4 @@
-"""The door: what may come in, what is refused, and what is written to disk."""
+"""What may come in, what is refused, and what is written to disk."""
 
 from __future__ import annotations
 

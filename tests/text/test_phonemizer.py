@@ -1,4 +1,4 @@
-"""One door for both languages: nothing is dropped and nothing is downloaded."""
+"""One phonemizer for both languages: nothing is dropped and nothing is downloaded."""
 
 from __future__ import annotations
 
