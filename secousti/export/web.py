@@ -73,9 +73,9 @@ def export_web(
     check_free(folder / "model", force)
     with tempfile.TemporaryDirectory() as temporary:
         files = _runtime(runtime, Path(temporary))
-        done = _graphs(
-            single_precision(codec), folder / "model", Path(temporary), int8, mode, force
-        )
+        # Sound in float64 would be many times as slow and no better; tokens stay what they are.
+        single = single_precision(codec, "decode_precision")
+        done = _graphs(single, folder / "model", Path(temporary), int8, mode, force)
         (folder / "ort").mkdir(exist_ok=True)
         for name in RUNTIME_FILES:
             shutil.copyfile(files / name, folder / "ort" / name)

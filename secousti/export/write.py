@@ -60,10 +60,10 @@ def export(
     the voice where the codec keeps one.
 
     Args:
-        int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits;
-            everything else is then float32, whatever the codec's precisions.
-        integer_products: with ``int8`` in ONNX, also multiply in integers, for which activations
-            are rounded; else only the file is smaller. A program of torch never does.
+        int8: store the matrices of the transformers and of the vocoder's backbone in 8 bits.
+        integer_products: with ``int8``, everything else is float32, whatever the codec's
+            precisions, and ONNX graphs multiply in integers, for which activations are rounded;
+            else only the file is smaller.
         dynamic_batch: any number of streams at once, instead of one.
         vocoder: also the vocoder; without it the decoder's log-mel is what comes out.
         mode: one of the codec's that streams.
@@ -81,8 +81,8 @@ def export(
     folder = Path(folder)
     check_free(folder, force)
     codec = copy.deepcopy(codec).float().cpu().eval()
-    if int8:  # onnxruntime's integer products know no float64
-        codec = single_precision(codec)
+    if int8 and integer_products:  # which know no float64 in onnxruntime
+        codec = single_precision(codec, "encode_precision", "decode_precision")
     codec.prepare()
     integers = format == "onnx" and integer_products
     graphs = step_graphs(codec, real=format == "onnx", vocoder=vocoder, mode=mode, tokens=tokens)
@@ -109,12 +109,11 @@ def export(
     return Exported(folder, [*files, folder / METADATA], agreement)
 
 
-def single_precision(codec: Codec) -> Codec:
-    """A copy in float32: half as much to load, and many times as fast in wasm."""
+def single_precision(codec: Codec, *names: str) -> Codec:
+    """A copy with float32 for what these fields of its configuration, where it has them, say."""
     single = copy.deepcopy(codec)
-    known = {field.name for field in fields(single.config)}
-    names = known & {"encode_precision", "decode_precision"}
-    single.config = replace(single.config, **dict.fromkeys(names, "float32"))
+    known = set(names) & {field.name for field in fields(single.config)}
+    single.config = replace(single.config, **dict.fromkeys(known, "float32"))
     return single
 
 
