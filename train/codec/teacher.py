@@ -38,7 +38,8 @@ class Teacher(nn.Module):
             )
         self.encoder, self.projection = codec.encoder, codec.semantic_projection
         self.width = codec.config.transformer.d_model
-        self.eval().requires_grad_(False)
+        # A loaded encoder works in float64; training hears in float32.
+        self.float().eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Teacher:
         """It stays as it was saved whatever happens around it."""
