@@ -28,6 +28,7 @@ from secousti.errors import SecoustiError
 
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "native.c"
+CPUINFO = Path("/proc/cpuinfo")
 SWITCH = "SECOUSTI_NATIVE"  # 0 in the environment: do without
 # Without contraction and reordering of sums every compiler gives equal bits (see lanes.h).
 FLAGS = ("-O3", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-fPIC", "-shared")
@@ -43,7 +44,7 @@ class Level:
     """Instructions beyond the least that every processor of an architecture has."""
 
     name: str
-    needs: tuple[str, ...] = ()  # of ``torch.cpu.get_capabilities``
+    needs: tuple[str, ...] = ()  # as ``torch.cpu.get_capabilities`` names them
     flags: tuple[str, ...] = ()
 
 
@@ -65,6 +66,12 @@ LEVELS: dict[str, tuple[Level, ...]] = {
         Level("dot", ("neon", "dot"), ("-march=armv8.2-a+dotprod",)),
     ),
 }
+# Where Linux has another name for an instruction set.
+_LINUX = {
+    **{f"avx512_{part}": f"avx512{part}" for part in ("f", "bw", "dq", "vl")},
+    "neon": "asimd",
+    "dot": "asimddp",
+}
 _SYNONYMS = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -72,8 +79,22 @@ def levels() -> list[Level]:
     """Those this processor can run, the fastest first, the portable one last."""
     machine = platform.machine().lower()
     known = LEVELS.get(_SYNONYMS.get(machine, machine), ())
-    has = torch.cpu.get_capabilities()
-    return [*(level for level in known if all(has.get(name) for name in level.needs)), PORTABLE]
+    has = instructions()
+    return [*(level for level in known if has.issuperset(level.needs)), PORTABLE]
+
+
+def instructions() -> set[str]:
+    """What this processor knows; nothing where neither PyTorch nor Linux tells."""
+    ask = getattr(torch.cpu, "get_capabilities", None)  # PyTorch 2.4 has none
+    if ask is not None:
+        return {name for name, value in ask().items() if value is True}
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8").lower().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return set()
+    said = {w for line in lines if line.startswith(("flags", "features")) for w in line.split()}
+    needed = {name for group in LEVELS.values() for level in group for name in level.needs}
+    return {name for name in needed if _LINUX.get(name, name) in said}
 
 
 def library() -> ctypes.CDLL | None:

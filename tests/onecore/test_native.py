@@ -175,3 +175,40 @@ print(codes.shape[-1])
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "11"
     assert done.stderr.count("no C compiler") == 1
+
+
+X86 = "processor : 0\nflags\t\t: fpu avx avx2 avx512f avx512bw avx512dq avx512vl avx512_vnni\n"
+ARM = "processor : 0\nFeatures\t: fp asimd asimddp i8mm\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "machine", "names"),
+    [
+        (X86, "x86_64", ["avx512vnni", "avx512", "avx2", "portable"]),
+        (X86.replace(" avx512vl", ""), "x86_64", ["avx2", "portable"]),
+        (ARM, "aarch64", ["i8mm", "dot", "portable"]),
+        (None, "x86_64", ["portable"]),
+    ],
+)
+def test_a_pytorch_that_does_not_tell_instructions(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    text: str | None,
+    machine: str,
+    names: list[str],
+) -> None:
+    """2.4 has no ``get_capabilities``: Linux is asked."""
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(build, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(build.platform, "machine", lambda: machine)
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    assert [level.name for level in build.levels()] == names
+
+
+def test_linux_and_pytorch_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(torch.cpu, "get_capabilities") or not build.CPUINFO.is_file():
+        pytest.skip("only one of them is here")
+    told = build.levels()
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert build.levels() == told
