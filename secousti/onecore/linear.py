@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from secousti.errors import SecoustiError
+from secousti.onecore.build import instructions
 
 Precision = Literal["float32", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
@@ -77,7 +78,7 @@ class Int8Linear(PackedLinear):
         with _engine(_int8_engine()):
             self._packed = torch.ops.quantized.linear_prepack(int8_weights(weight), _wide(bias))
         # Without VNNI products are summed in pairs of 16 bits: inputs must keep to 7 bits.
-        self._narrow = not torch.cpu._is_vnni_supported()
+        self._narrow = "avx512_vnni" not in instructions()
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[0] == 1:
