@@ -22,6 +22,7 @@ BLOCK = re.compile(
 )
 _MADE = {".venv", "runs", "corpora", "cache", "site", "build", "dist"}  # by users, at the top
 _CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
+_SOUNDS = shutil.ignore_patterns("*.wav", "*.sct")  # of commands that were tried at the top
 
 
 def guides() -> dict[str, str]:
@@ -58,7 +59,7 @@ def fresh_clone(folder: Path) -> Path:
 
 
 def _not_in_a_clone(folder: str, names: list[str]) -> set[str]:
-    made = _MADE.intersection(names) if Path(folder) == REPO else set()
+    made = _MADE.intersection(names) | _SOUNDS(folder, names) if Path(folder) == REPO else set()
     return made | _CACHES(folder, names)
 
 

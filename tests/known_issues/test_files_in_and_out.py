@@ -253,10 +253,10 @@ def test_one_broken_file_of_a_folder_costs_nothing_else(
         (tmp_path / "in" / f"{name}.wav").write_bytes(wav())
     real = open_audio
 
-    def scarce(source: Any, name: Any = None) -> Any:
-        if str(source).endswith("a.wav"):
+    def scarce(source: Any, name: str, path: Any = None) -> Any:
+        if name.endswith("a.wav"):
             raise MemoryError
-        return real(source, name)
+        return real(source, name, path)
 
     monkeypatch.setattr("secousti.files.sources.open_audio", scarce)
     ran = secousti("encode", tmp_path / "in", "-o", tmp_path / "out", "-m", model)
