@@ -44,6 +44,15 @@ def test_a_coded_voice_of_another_size() -> None:
     assert len(read_voice(HEADER, CODER, data)) == VOICE
 
 
+def test_beginnings_of_mp3_come_in_order() -> None:
+    """Tags that described frames before the last beginning gave recordings of less than nothing."""
+    data = (
+        b"\xff\xfb\x00\xff\xfb\x00\x00\x00\x00\x00\x00\x00\xd9ID3\x02\x00\x00\x00\x00\x00\x00"
+        b"\xff\xfb\x94\xc4\x00\x00\x00\xff\xfb\x00[VBRI1VBRI"
+    )
+    assert attack("chain", data)
+
+
 @pytest.mark.parametrize("case", FINDINGS)
 def test_findings(case: str) -> None:
     assert not attack(*FINDINGS[case])

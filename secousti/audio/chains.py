@@ -115,7 +115,9 @@ def _mp3_starts(data: _Bytes) -> list[int]:
             after_tag = end
         else:
             frame = _frame_before(data, place, match.group() == b"VBRI")
-            if frame is not None and frame != after_tag:
+            # What looks like a frame before the last beginning lies inside another one.
+            last = starts[-1] if starts else -1
+            if frame is not None and frame != after_tag and frame > last:
                 starts.append(frame)
     return starts
 
