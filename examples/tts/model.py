@@ -20,9 +20,14 @@ SPECIAL = 3
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """One table of ids: special symbols, then characters, then the codec's tokens."""
+    """One table of ids: special symbols, then characters, then the codec's tokens.
+
+    Attributes:
+        levels: of the codec's scalar quantizer; none for tokens without digits.
+    """
 
     codebook_size: int
+    levels: tuple[int, ...] = ()
 
     @property
     def offset(self) -> int:
@@ -33,6 +38,15 @@ class Vocabulary:
     def size(self) -> int:
         """All ids."""
         return self.offset + self.codebook_size
+
+    def digits(self) -> Tensor:
+        """float32 [size, sum(levels)]: 1 where a token has that digit, lowest digit first."""
+        tokens, parts, place = torch.arange(self.codebook_size), [], 1
+        for base in self.levels:
+            parts.append(F.one_hot(tokens // place % base, base))
+            place *= base
+        found = torch.cat([torch.zeros(self.codebook_size, 0, dtype=torch.int64), *parts], dim=1)
+        return F.pad(found.float(), (0, 0, self.offset, 0))
 
     def text(self, text: str) -> list[int]:
         """Ids of the characters that are known, and the sign that speech begins."""
@@ -61,25 +75,33 @@ class TextToTokens(nn.Module):
     def __init__(self, vocabulary: Vocabulary, sizes: Sizes) -> None:
         super().__init__()
         self.vocabulary, self.sizes = vocabulary, sizes
-        self.embedding = nn.Embedding(vocabulary.size, sizes.dim)
+        self.register_buffer("digits", vocabulary.digits(), persistent=False)
+        self.table = nn.Parameter(0.02 * torch.randn(vocabulary.size, sizes.dim))
+        self.of_digit = nn.Parameter(torch.zeros(sum(vocabulary.levels), sizes.dim))
         self.position = nn.Embedding(sizes.longest, sizes.dim)
         layer = nn.TransformerEncoderLayer(
             sizes.dim, sizes.heads, 4 * sizes.dim, 0.1, "gelu", batch_first=True, norm_first=True
         )
         self.layers = nn.TransformerEncoder(layer, sizes.layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(sizes.dim)
-        nn.init.normal_(self.embedding.weight, std=0.02)
+
+    def embedding(self) -> Tensor:
+        """[vocabulary, dim]: a row an id plus one for each of its digits, so that rare tokens share
+        what their digits have learnt."""
+        return self.table + self.digits @ self.of_digit
 
     def features(self, ids: Tensor) -> Tensor:
         """int64 [B, T] -> [B, T, dim]."""
         length = ids.shape[1]
-        x = self.embedding(ids) + self.position(torch.arange(length, device=ids.device))
+        x = F.embedding(ids, self.embedding()) + self.position(
+            torch.arange(length, device=ids.device)
+        )
         mask = nn.Transformer.generate_square_subsequent_mask(length, device=ids.device)
         return self.norm(self.layers(x, mask=mask, is_causal=True))
 
     def logits(self, features: Tensor) -> Tensor:
         """[..., dim] -> [..., vocabulary]."""
-        return F.linear(features, self.embedding.weight)
+        return F.linear(features, self.embedding())
 
     def loss(self, ids: Tensor) -> Tensor:
         """Cross-entropy of every id after the text, given those before it."""
@@ -116,6 +138,7 @@ def load(path: str | Path) -> tuple[TextToTokens, dict[str, Any]]:
         about = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     codec = json.loads(about["codec"])
-    model = TextToTokens(Vocabulary(codec["codebook_size"]), Sizes(**json.loads(about["sizes"])))
+    vocabulary = Vocabulary(codec["codebook_size"], tuple(codec.get("levels", ())))
+    model = TextToTokens(vocabulary, Sizes(**json.loads(about["sizes"])))
     model.load_state_dict(tensors)
     return model.eval(), codec

@@ -68,7 +68,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     dataset = TokenDataset(args.tokens, shuffle=True, seed=args.seed)
-    vocabulary = Vocabulary(dataset.codec["codebook_size"])
+    vocabulary = Vocabulary(dataset.codec["codebook_size"], tuple(dataset.codec.get("levels", ())))
     model = TextToTokens(vocabulary, Sizes())
     optimizer = torch.optim.AdamW(model.parameters(), args.lr, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.lr, args.steps)

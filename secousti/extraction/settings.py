@@ -64,6 +64,7 @@ class CodecFacts:
     frame_rate: float
     num_codebooks: int
     codebook_size: int
+    levels: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, codec: Codec) -> CodecFacts:
@@ -80,6 +81,7 @@ class CodecFacts:
             codec.frame_rate,
             codec.num_codebooks,
             codec.codebook_size,
+            codec.levels,
         )
 
 
@@ -91,7 +93,7 @@ def identity(settings: Settings, facts: CodecFacts, fingerprint: str) -> dict[st
         del chosen[name]
     chosen["device"] = torch.device(settings.device).type
     told = asdict(facts)
-    del told["model_id"], told["weight_hash"]
+    del told["model_id"], told["weight_hash"], told["levels"]
     if not settings.voice:
         del told["voice_hash"]
     return {"layout": LAYOUT, **chosen, **told, "input": fingerprint}
