@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import soundfile
 
 from secousti.extraction.run import extract
 from secousti.extraction.settings import Settings
+from tests.toy import toy_codec
 from tests.toy import toy_codec, toy_speech
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tts"

@@ -57,6 +57,7 @@ def test_index_adds_up(outputs: dict[str, Path]) -> None:
     assert index["totals"]["hours"] == pytest.approx(sum(row["duration"] for row in rows) / 3600)
     assert sum(shard["items"] for shard in index["shards"]) == 14
     assert index["codec"]["codebook_size"] == 6561
+    assert index["codec"]["levels"] == [3] * 8
 
 
 def test_tokens_of_different_codecs_do_not_mix(
