@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 import soundfile
+import torch
 
 from secousti.extraction.run import extract
 from secousti.extraction.settings import Settings
-from tests.toy import toy_codec
 from tests.toy import toy_codec, toy_speech
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tts"
@@ -34,3 +33,18 @@ def test_tokens_without_text(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "none has a text: extract from a .jsonl manifest" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not EXAMPLE.is_dir(), reason="examples are not in the wheel")
+def test_a_token_shares_what_its_digits_have_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    from model import SPECIAL, Vocabulary
+
+    quantizer = toy_codec().quantizer
+    tokens = torch.arange(quantizer.codebook_size)
+    found = Vocabulary(quantizer.codebook_size, quantizer.sizes).digits()
+    columns = zip(quantizer.digits(tokens).T, quantizer.sizes, strict=True)
+    wanted = [torch.nn.functional.one_hot(c.long() + base // 2, base) for c, base in columns]
+    assert torch.equal(found[-len(tokens) :], torch.cat(wanted, dim=1).float())
+    assert not found[:SPECIAL].any()
+    assert Vocabulary(1024).digits().shape[1] == 0
