@@ -30,8 +30,9 @@ class DataConfig:
         root: folder that the manifests' audio paths start from.
         train, valid: manifests (.jsonl), or the folder of shards that ``data_prep prepare`` wrote,
             which holds both splits, audio and alignments.
-        alignments: manifests with timed ``phones`` (``python -m data_prep align``); utterances
-            that none of them names train everything but the contrastive loss.
+        alignments: manifests with timed ``phones`` (``python -m data_prep align``), where those of
+            ``train`` and ``valid`` have none of their own or others; utterances without any train
+            everything but the contrastive loss.
         cache: folder of the packed audio.
         crop_seconds: encoded speech per item. window_seconds: what the paralinguistic encoder
             is given (paper: 3 s), drawn apart from it.

@@ -90,7 +90,9 @@ def _dataset(
     rate, hop = codec.mel.sample_rate, codec.mel.hop_length
     sources = data.valid if split == "valid" else data.train
     corpus = corpus or open_corpus(sources, split, data.root, rate, data.cache)
-    alignments = Alignments(data.root, data.alignments, rate, hop, data.label_delay)
+    manifests = [source for source in sources if source.endswith(".jsonl")]
+    aligned = (*manifests, *data.alignments)
+    alignments = Alignments(data.root, aligned, rate, hop, data.label_delay)
     if isinstance(corpus, PackedShards):
         for row, phones in zip(corpus.rows, corpus.phones, strict=True):
             alignments.add(row.audio, phones, row.language)
