@@ -6,9 +6,10 @@ import hashlib
 import json
 import multiprocessing
 import os
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -102,8 +103,19 @@ def align(
         raise SecoustiError(f"{report.rows - report.aligned} rows could not be aligned")
 
 
-def align_manifest(manifest: Path, output: Path, options: Options, workers: int = 1) -> Report:
+def align_manifest(
+    manifest: Path,
+    output: Path,
+    options: Options,
+    workers: int = 1,
+    until: float | None = None,
+    least: int = 0,
+) -> Report:
     """Align ``manifest`` into ``output``; finished rows of an earlier run are taken over.
+
+    Args:
+        until: when to stop, as ``time.monotonic`` counts; rows that were not reached are in neither
+            output nor report. least: rows that are aligned however late it is.
 
     Raises:
         SecoustiError: the manifest cannot be read or the source cannot be opened.
@@ -117,12 +129,18 @@ def align_manifest(manifest: Path, output: Path, options: Options, workers: int 
     part = output.with_name(f".{output.name}.{_fingerprint(rows, options)}.part")
     done = _finished_lines(part)
     results = _results(rows[done:], manifest, output, options, workers)
-    with part.open("a", encoding="utf-8") as file, Progress(transient=True) as progress:
-        for entry in progress.track(
-            results, total=len(rows), completed=done, description="aligning"
-        ):
+    with (
+        part.open("a", encoding="utf-8") as file,
+        Progress(transient=True) as progress,
+        closing(results),
+    ):
+        task = progress.add_task("aligning", total=len(rows), completed=done)
+        for count, entry in enumerate(results, start=done + 1):
             file.write(to_line(entry))
             file.flush()
+            progress.advance(task)
+            if until is not None and count >= least and time.monotonic() >= until:
+                break
     report = _finish(part, output)
     report.faults.update(faults)
     return report
@@ -184,7 +202,7 @@ def _align_one(task: tuple[Row, Path, float]) -> dict[str, Any]:
 
 def _results(
     rows: list[Row], manifest: Path, output: Path, options: Options, workers: int
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """Finished entries in the order of the rows."""
     root = manifest.resolve().parent
     folder = output.resolve().parent

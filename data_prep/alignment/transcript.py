@@ -95,8 +95,13 @@ def _sounds(symbol: str) -> bool:
 
 
 def _syllables(tokens: list[str], language: str) -> list[list[str]]:
-    """The tokens of one word; each by itself when some of them are whole syllables."""
-    whole = language == "zh" and any(canonical(token, language) is None for token in tokens)
+    """The tokens of one word; each by itself when some of them are whole syllables.
+
+    A final alone (``a1``) is a syllable too, where no token is an initial.
+    """
+    symbols = [canonical(token, language) for token in tokens]
+    finals = all(symbol is not None and symbol[-1:].isdigit() for symbol in symbols)
+    whole = language == "zh" and (None in symbols or finals)
     return [[token] for token in tokens] if whole else [tokens]
 
 

@@ -44,8 +44,9 @@ class Attention(nn.Module):
         packed = rearrange(
             self.in_proj(x), "b t (n h d) -> n b h t d", n=3, h=self.config.num_heads
         )
-        q, k, v = packed.unbind(0)
-        q, k = rotate(q, tables), rotate(k, tables)
+        both, v = packed.split([2, 1])
+        q, k = rotate(both, tables).unbind(0)
+        v = v.squeeze(0)
         new: State | None = None
         if state is not None:
             k = torch.cat([tensor(state, "keys"), k], dim=-2)

@@ -25,8 +25,12 @@ class GRU(nn.GRU):
         if not torch.is_grad_enabled() or not _walks(x):
             y: Tensor = self(x)[0]
             return y
+        dtype = next(self.parameters()).dtype
         weights = (self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
-        return _Recurrence.apply(x, *weights, self)
+        # Under autocast too it is float32: bfloat16 would be rounded anew in every step.
+        with torch.autocast("cpu", enabled=False):
+            outputs: Tensor = _Recurrence.apply(x.to(dtype), *weights, self)
+        return outputs
 
 
 class _Recurrence(torch.autograd.Function):
@@ -93,7 +97,6 @@ def _walks(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and x.numel() > 0
-        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
     )

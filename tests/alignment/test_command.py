@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,19 @@ def test_an_interrupted_run_continues(
     assert _align(toy_manifest, output, toy_model) == 0
     assert len(calls) == 20 + 48 - 18
     assert output.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_when_its_time_is_over_only_the_first_rows_are_there(
+    toy_manifest: Path, toy_model: Path, tmp_path: Path, workers: int
+) -> None:
+    output = tmp_path / "out.jsonl"
+    options = command.Options("builtin", str(toy_model), None, 0.0)
+    late = time.monotonic() - 1
+    report = command.align_manifest(toy_manifest, output, options, workers, until=late, least=5)
+    assert report.rows == report.aligned == 5
+    wanted = [row.id for row in read_manifest(toy_manifest)][:5]
+    assert [row.id for row in read_manifest(output)] == wanted
 
 
 def test_bad_rows_are_kept_without_times_counted_and_named(

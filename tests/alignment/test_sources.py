@@ -100,6 +100,13 @@ def test_words_of_a_pronunciation() -> None:
         "n i3",
         "h ao3",
     ]
+    bare = words_of_pronunciation("a1 e4 an1", None, "zh")
+    assert bare == [Word(label, ((label,),)) for label in ("a1", "e4", "an1")]
+
+
+def test_a_syllable_of_one_letter_is_mandarin() -> None:
+    for text in ("a1", "e4"):
+        assert [word.pronunciations for word in words_of_text(text, "zh")] == [((text,),)]
 
 
 def test_silences_fill_the_gaps() -> None:

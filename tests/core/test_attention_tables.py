@@ -47,3 +47,21 @@ def test_no_more_than_a_few_are_kept():
     with torch.no_grad():
         model(torch.randn(1, 16, 5000))  # too long to be kept
     assert attention._kept_tables.cache_info().misses == before
+
+
+def test_a_rotation_trains_with_the_bits_of_its_formula():
+    torch.manual_seed(0)
+    for dtype in (torch.float32, torch.bfloat16):
+        tables = attention.offline_tables(19, 8, 10000.0, dtype, torch.device("cpu"))
+        x, weight = torch.randn(2, 2, 3, 2, 19, 8, dtype=dtype)
+        ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+        cos, sin = tables
+        a, b = theirs.to(cos.dtype).unflatten(-1, (-1, 2)).unbind(-1)
+        plain = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1)
+        y, z = attention.rotate(ours, tables), plain.flatten(-2).to(dtype)
+        for sound in (y, z):
+            (sound * weight).sum().backward()
+        with torch.no_grad():
+            assert torch.equal(attention.rotate(x, tables), z)
+        assert torch.equal(y, z)
+        assert torch.equal(ours.grad, theirs.grad)

@@ -42,3 +42,18 @@ def test_a_step_of_backward_is_a_handful_of_calls():
         and (event.cpu_parent is None or not event.cpu_parent.name.startswith("aten::"))
     ]
     assert len(calls) < 6 * steps  # 36 a step through nn.GRU's own
+
+
+def test_under_autocast_it_is_float32_in_as_few_calls():
+    torch.manual_seed(0)
+    gru, steps = GRU(8, 8), 50
+    x = torch.randn(2, steps, 8)
+    expected = gru.outputs(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gru.outputs(x.bfloat16().float())
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected, atol=0.02, rtol=0.02)
+        with profile(activities=[ProfilerActivity.CPU]) as profiler:
+            found.sum().backward()
+    names = [event.name for event in profiler.events() if event.cpu_parent is None]
+    assert sum(name.startswith("aten::") for name in names) < 6 * steps

@@ -94,6 +94,9 @@ def read_back(text: str) -> int:
 def test_numbered_pinyin_is_read_under_mandarin_only(phonemizer: Phonemizer) -> None:
     assert phonemizer("nv3 reng2", "zh").symbols == ["n", "v3", "r", "eng2"]
     assert phonemizer("ma1", "en").language == "en"
+    for text, symbols in (("a1", ["a1"]), ("e4", ["e4"]), ("o2 a5", ["o2", "a5"])):
+        assert phonemizer(text, "zh").symbols == symbols
+    assert phonemizer("A4", "zh").symbols[:1] == ["EY1"]  # a name, as paper has it
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields, replace
 
 import pytest
@@ -17,6 +18,7 @@ from train.codec.batches import Batch
 from train.codec.config import Config
 from train.codec.setup import training_data
 from train.codec.task import CodecTask, train
+from train.engine.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,60 @@ def test_bf16_stays_close_and_keeps_float32_weights(config, plain, tmp_path):
     assert found != plain
     weights = load_file(tmp_path / "checkpoints" / "last" / "objective.safetensors")
     assert {t.dtype for t in weights.values() if t.is_floating_point()} == {torch.float32}
+
+
+@pytest.fixture
+def compiling(monkeypatch):
+    """Dynamo's graphs and their gradients; the machine code of Inductor takes a minute to make."""
+
+    def compile(self: TransformerLayer) -> None:
+        torch.nn.Module.compile(self, backend="aot_eager")
+
+    monkeypatch.setattr(TransformerLayer, "compile", compile)
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+def test_a_compiled_run_stops_and_goes_on_and_saves_plain_weights(
+    config, compiling, tmp_path, monkeypatch
+):
+    training = config.training
+    schedule = replace(training.schedule, stage1_end=2, total_steps=4)
+    data = replace(training.data, valid=(), crop_seconds=1.0)  # longer than some recordings
+    config = replace(config, training=replace(training, schedule=schedule, data=data))
+    plain = _run(config, tmp_path / "plain")
+    whole = _run(config, tmp_path / "whole", compile=True)
+    stops = {3}
+    monkeypatch.setattr(Run, "_any_stops", lambda run: run.at.step in stops)
+    assert max(step for step, _ in _run(config, tmp_path / "halves", compile=True)) == 3
+    assert not (tmp_path / "halves" / "codec").exists()
+    stops.clear()
+    shutil.copytree(tmp_path / "halves", tmp_path / "mixed")
+    assert _run(config, tmp_path / "halves", compile=True) == whole
+    mixed = _run(config, tmp_path / "mixed")  # begun compiled, ended without
+    assert plain.keys() == whole.keys() == mixed.keys()
+    for key, value in plain.items():  # batch norms count the padding of whole crops
+        assert whole[key] == pytest.approx(value, rel=0.02, abs=1e-5), key
+        assert mixed[key] == pytest.approx(whole[key], rel=0.02, abs=1e-5), key
+    names = [
+        load_file(tmp_path / run / "codec" / "model.safetensors").keys()
+        for run in ("plain", "whole", "halves", "mixed")
+    ]
+    assert names[0] == names[1] == names[2] == names[3]
+
+
+def test_every_batch_of_a_compiled_run_has_one_shape(config):
+    training = config.training
+    data = replace(training.data, crop_seconds=1.0)
+    for compile in (False, True):
+        run = replace(training.run, compile=compile)
+        made = training_data(replace(config, training=replace(training, data=data, run=run)), 0, 1)
+        shapes = {
+            (batch.audio.shape, batch.window.shape, batch.phonemes.shape)
+            for batch in (made[position] for position in range(12))
+        }
+        assert (len(shapes) == 1) == compile
 
 
 def test_compiled_training_is_the_same(config, tmp_path, monkeypatch):

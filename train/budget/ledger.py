@@ -74,11 +74,21 @@ class Ledger:
             self._write()
 
     def _read(self) -> dict[str, Any] | None:
-        if not self.path.is_file():
-            return None
-        known: dict[str, Any] = json.loads(self.path.read_text("utf-8"))
-        return known
+        return _document(self.path)
 
     def _write(self) -> None:
         document = {"job": self.job, "minutes": self.minutes, "spent": self.spent}
         write_json(self.path, document | {"done": self.done})
+
+
+def job_in(folder: Path) -> dict[str, Any] | None:
+    """What the job in a folder is, where there is one."""
+    known = _document(folder / NAME)
+    return None if known is None else known["job"]
+
+
+def _document(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    known: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return known

@@ -55,7 +55,9 @@ _TASKS: dict[Kind, Callable[[Any], Task]] = {
     "vocoder": VocoderTask,
     "listener": VoiceTask,
 }
-_TRIED = 6  # steps of each stage that are timed
+_TRIED = 6  # steps of each stage that are timed at first
+_TRYING = 0.03  # of a phase's time goes to timing more of them, so that
+_MOST_TRIED = 40  # a busy moment does not decide how many there will be
 _LEAST = 2  # steps of a stage
 _SURE = 0.97  # of the time is planned for: steps are not all alike
 
@@ -137,7 +139,9 @@ def _plan(phase: Phase, until: float) -> None:
         names = list(phase.stages or stage_names(config))
         _agree(phase, accelerator, dict.fromkeys(names, few), dict.fromkeys(names, 0.0), seconds)
         return
-    task, run = _try(phase)
+    task, run = _try(phase, _TRIED)
+    if (more := _more_tries(run, seconds)) > _TRIED:
+        task, run = _try(phase, more)
     stages = phase.stages or {stage.name: 1.0 for stage in task.stages}
     steps = planned_steps(run.pace, stages, seconds, _LEAST)
     measured = {name: run.pace.mean(name) for name in run.pace.counts}
@@ -175,14 +179,21 @@ def _agree(
     accelerator.wait_for_everyone()
 
 
-def _try(phase: Phase) -> tuple[Task, Run]:
+def _more_tries(run: Run, seconds: float) -> int:
+    """Steps of each stage that ``_TRYING`` of the time is enough for; alike on all processes."""
+    each = sum(run.pace.mean(stage.name) for stage in run.task.stages)
+    tries = min(int(_TRYING * seconds / max(each, 1e-6)), _MOST_TRIED)
+    return int(broadcast_object_list([tries])[0])
+
+
+def _try(phase: Phase, steps: int) -> tuple[Task, Run]:
     """A short run beside the real one, of which nothing stays but its times."""
     scratch = phase.folder / "runs" / f".try-{phase.name}"
     shutil.rmtree(scratch, ignore_errors=True)
     never = [f"training.run.{what}_every=1000000" for what in ("validate", "save", "log")]
     own = [f"training.run.output={scratch}", "training.run.trackers=[]", *never]
     config = phase.config(tuple(own))
-    tried = dict.fromkeys(stage_names(config), _TRIED)
+    tried = dict.fromkeys(stage_names(config), steps)
     task = phase.task((*own, *step_changes(config, tried)))
     run = Run(task)
     with redirect_stdout(io.StringIO()):

@@ -82,6 +82,8 @@ class CropDataset(Dataset[Batch]):
     Args:
         corpus, alignments: audio and phonemes.
         config: sizes. hop: samples of a mel frame. frame_size: samples of a token.
+        whole: every batch is padded to a whole crop and a whole window, so that all have one shape;
+            else to the longest it holds.
     """
 
     def __init__(
@@ -94,8 +96,9 @@ class CropDataset(Dataset[Batch]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        whole: bool = False,
     ) -> None:
-        self.corpus, self.alignments, self.config = corpus, alignments, config
+        self.corpus, self.alignments, self.config, self.whole = corpus, alignments, config, whole
         self.augment = Augment(config.augment, corpus)
         self.hop, self.frame_size = hop, frame_size
         tokens = max(round(config.crop_seconds * corpus.sample_rate / frame_size), 1)
@@ -148,8 +151,9 @@ class CropDataset(Dataset[Batch]):
 
     def _collate(self, items: Sequence[Item]) -> Batch:
         tokens = -(-max(item.length for item in items) // self.frame_size)
-        longest = tokens * self.frame_size
+        longest = self.crop_samples if self.whole else tokens * self.frame_size
         widest = max(item.window_length for item in items)
+        widest = self.window_samples if self.whole else widest
         # PyTorch's own memory: sums over numpy's depend on where it happens to begin.
         audio = torch.zeros(len(items), longest)
         window = torch.zeros(len(items), widest)

@@ -140,7 +140,8 @@ class RunConfig(BaseRunConfig):
         probes: also read the speaker from S and its digits and, with a vocoder, the pitch of
             converted crops (``train/codec/probes.py``); needs the extra [eval], and a dozen crops
             of each of twelve speakers (``valid_items``) to mean much.
-        compile: compile each transformer layer, which pays off on GPUs in long runs.
+        compile: compile each transformer layer by ``torch.compile``. Batches are then padded to
+            whole crops, so that there is one shape; what is saved is the same as without.
     """
 
     keep_last: int = 3

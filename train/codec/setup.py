@@ -70,7 +70,10 @@ def build_objective(config: Config, data: CropDataset) -> Objective:
 
 
 def _compiled(objective: Objective, wanted: bool) -> Objective:
-    """Layer by layer: the whole takes minutes to compile, and again for other lengths."""
+    """Layer by layer: layers of one shape share their code, so a first step takes seconds.
+
+    The module is compiled in place: its weights keep their names.
+    """
     if wanted:
         for module in objective.modules():
             if isinstance(module, TransformerLayer):
@@ -105,4 +108,5 @@ def _dataset(
         config.training.run.seed if seed is None else seed,
         rank,
         world_size,
+        whole=config.training.run.compile,
     )

@@ -75,7 +75,8 @@ class Learner:
     def gradient_norm(self) -> Tensor:
         """The norm over all processes, after which gradients are clipped to the limit."""
         limit = self.clip if self.clip > 0 else torch.inf
-        norms = [self.accelerator.clip_grad_norm_(group, limit) for group in self.groups]
+        clip = self.accelerator.clip_grad_norm_ if self._is_sharded() else clip_gradients
+        norms = [clip(group, limit) for group in self.groups]
         whole = [n.full_tensor() if isinstance(n, DTensor) else n for n in norms]
         return whole[0] if len(whole) == 1 else torch.linalg.vector_norm(torch.stack(whole))
 
@@ -88,12 +89,20 @@ class Learner:
         if self.average is not None:
             self.average.update()
 
-    def descend(self, loss: Tensor, learning_rate: float) -> Tensor:
-        """Gradient and update at once; a norm that is not finite changes nothing. The norm."""
+    def descend(self, loss: Tensor, learning_rate: float, wait: bool = True) -> Tensor:
+        """Gradient and update at once; a norm that is not finite changes nothing. The norm.
+
+        Args:
+            wait: look at the norm before the update. Else the device decides (``refuse_if``),
+                and nobody waits for it.
+        """
         self.drop_gradients()
         self.backward(loss)
         norm = self.gradient_norm()
-        if norm.isfinite():
+        if not wait:
+            self.unless = ~norm.isfinite()
+            self.update(learning_rate)
+        elif norm.isfinite():
             self.update(learning_rate)
         else:
             self.drop_gradients()
@@ -124,6 +133,9 @@ class Learner:
             module.load_state_dict(weights)
         self.accelerator.free_memory()
         return module
+
+    def _is_sharded(self) -> bool:
+        return any(isinstance(p, DTensor) for p in self.parameters)
 
     # ---------------------------------------------------------------- to and from the disk
     def collect(self) -> dict[str, Any]:
@@ -170,6 +182,18 @@ class Learner:
             n: p for n, p in self.module.named_parameters() if p.requires_grad
         }
         return WeightAverage(named, self.decay)
+
+
+@torch.no_grad()
+def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
+    """What ``torch.nn.utils.clip_grad_norm_`` does on one device, in calls that no number of
+    parameters adds to: the norm of all gradients, which are scaled down to ``limit``."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))
+    return norm
 
 
 def write_learner(folder: Path, name: str, collected: dict[str, Any]) -> None:

@@ -26,9 +26,11 @@ class BaseRunConfig:
         samples: validation utterances that are logged as sound and picture.
         patience: bad steps in a row that are skipped before the run goes back to its last
             checkpoint; after three returns it stops.
-        look_every: steps between two looks at a codec's losses, before each of which a GPU must
-            end all its work; by default 1 on a CPU and ``log_every`` elsewhere. A step that is
-            not finite changes no weights in either case; seen late, it is not made up for.
+        look_every: steps between two looks at the losses, before each of which a GPU must end all
+            its work; by default 1 on a CPU and ``log_every`` elsewhere. A step that is not finite
+            changes no weights in either case (Muon's momentum and decay go on); seen late, it is
+            not made up for. A P2PSyn teacher, whose update counts the codes of its step, is
+            always looked at.
         timeout_minutes: how long processes wait for one another (a node that packs audio lets
             the others wait) before the run counts as broken.
     """

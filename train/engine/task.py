@@ -48,7 +48,7 @@ class Task(ABC):
     """
 
     least: ClassVar[frozenset[str]] = frozenset()  # metrics of which less is better
-    late_looks: ClassVar[bool] = False  # whether only ``update`` changes weights (``look_every``)
+    late_looks: ClassVar[bool] = False  # whether a bad step may be seen late (``look_every``)
     accelerator: Accelerator
     run: BaseRunConfig
     config: dict[str, Any]

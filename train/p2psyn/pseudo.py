@@ -56,6 +56,7 @@ class PseudoTask(P2PSynTask):
 
     best, model = "latent_error", "pseudo"
     least = frozenset({"latent_error", "dropped_error"})
+    late_looks = True
 
     def __init__(
         self,

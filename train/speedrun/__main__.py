@@ -27,10 +27,13 @@ def main(
     output: Output,
     changes: Changes = None,
     minutes: Minutes = 60.0,
-    gpus: Annotated[int, typer.Option(min=0, help="processes of each phase; 0 or 1: one")] = 0,
+    gpus: Annotated[
+        int | None,
+        typer.Option(min=1, help="processes of each phase; without it one, on CPUs one a core"),
+    ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="mini, gpu or a YAML file; without it by the hardware"),
+        typer.Option(help="short, mini, gpu or a YAML file; without it by hardware and minutes"),
     ] = None,
 ) -> None:
     """Train a codec on RECORDINGS within so many minutes."""

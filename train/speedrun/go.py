@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.alignment.command import Options as AlignOptions
-from data_prep.alignment.command import align_manifest
 from data_prep.division import Recordings
 from secousti.atomic import write_text
 from secousti.evaluation.report.page import write_page
@@ -19,8 +17,9 @@ from train.budget.compare import METRICS, compare
 from train.budget.division import divided
 from train.budget.documents import CONFIGS, check_changes
 from train.budget.launch import run_in_turn
-from train.budget.ledger import Ledger
+from train.budget.ledger import Ledger, job_in
 from train.budget.table import phase_table
+from train.speedrun.preparation import about, aligned, decodable
 from train.speedrun.recipe import Plan, Recipe, read_recipe
 from train.tools.curves import draw_runs
 from train.tools.pack import pack, write_card
@@ -28,6 +27,9 @@ from train.tools.pack_data import pack_corpora
 
 _SCORING = 0.05  # of the budget is kept for joining, scoring and the report,
 _MOST_SCORING = 180.0  # seconds at most
+_LONG = 45.0  # minutes from which on CPUs train the mini models' phases
+_WORTH_PROCESSES = 10.0  # minutes; to start processes takes seconds in every phase
+_MOST_PROCESSES = 8  # on CPUs, whose batches add up
 _METRICS = (*METRICS, "estoi", "speaker_similarity", "mcd")
 
 
@@ -38,18 +40,36 @@ class Wish:
     recordings: str
     output: Path
     minutes: float
-    gpus: int = 0
+    gpus: int | None = 1
     recipe: str | None = None
     changes: tuple[str, ...] = ()
 
     def recipe_file(self) -> Path:
-        """The file named, or that of the hardware at hand."""
-        if self.recipe is None:
-            import torch
+        """The file named, or that of the job in the folder, or of the hardware and the minutes."""
+        if self.recipe is not None:
+            named = Path(self.recipe)
+            return named if named.suffix else CONFIGS / "speedrun" / f"{self.recipe}.yaml"
+        if (known := job_in(self.output)) is not None:
+            return Path(known["recipe"])
+        import torch
 
-            return CONFIGS / "speedrun" / ("gpu.yaml" if torch.cuda.is_available() else "mini.yaml")
-        named = Path(self.recipe)
-        return named if named.suffix else CONFIGS / "speedrun" / f"{self.recipe}.yaml"
+        slow = "short" if self.minutes < _LONG else "mini"
+        name = "gpu" if torch.cuda.is_available() else slow
+        return CONFIGS / "speedrun" / f"{name}.yaml"
+
+    def processes(self) -> int:
+        """Of each phase: as many as said; on CPUs one a core, unless the minutes are few.
+
+        Two processes of one thread do twice the work of one; a second thread hardly helps steps as
+        small as these, and holds them up where other programs run.
+        """
+        if self.gpus is not None:
+            return max(self.gpus, 1)
+        import torch
+
+        if torch.cuda.is_available() or self.minutes < _WORTH_PROCESSES:
+            return 1
+        return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
 
     def job(self) -> dict[str, Any]:
         """What the job in a folder is; minutes, GPUs and changes of later phases may differ."""
@@ -68,32 +88,16 @@ def go(wish: Wish) -> str:
     recipe = read_recipe(wish.recipe_file())
     check_changes(wish.changes, list(recipe.phases))
     ledger = Ledger(wish.output, wish.minutes, wish.job())
-    recordings = divided(wish.recordings, wish.output, ledger)
-    plan = Plan(recipe, wish.output, recordings, _aligned(wish, recordings, ledger), wish.changes)
+    recordings = decodable(
+        divided(wish.recordings, wish.output, ledger), recipe.preparation, ledger
+    )
+    alignments = aligned(recordings, recipe.preparation, ledger)
+    plan = Plan(recipe, wish.output, recordings, alignments, wish.changes)
     plan.check()
     _pack_audio(plan, ledger)
     reserve = min(_SCORING * 60 * wish.minutes, _MOST_SCORING)
-    run_in_turn(plan.planned(), ledger, reserve, max(wish.gpus, 1))
+    run_in_turn(plan.planned(), ledger, reserve, wish.processes())
     return _finish(wish, plan, recordings, ledger)
-
-
-def _aligned(wish: Wish, recordings: Recordings, ledger: Ledger) -> list[str]:
-    """Manifests with timed phonemes; none where nothing has a text."""
-    if not recordings.texts:
-        print("no recording has a text: nothing to align, no contrastive loss", flush=True)
-        return []
-    paths = [Path(recordings.train), Path(recordings.valid)]
-    targets = [path.with_suffix(".aligned.jsonl") for path in paths]
-    if "alignment" not in ledger.done:
-        with ledger.part("alignment") as note:
-            options = AlignOptions("auto", None, None, 0.0)
-            workers = len(os.sched_getaffinity(0))
-            for path, target in zip(paths, targets, strict=True):
-                report = align_manifest(path, target, options, workers)
-                note[path.stem] = {"rows": report.rows, "aligned": report.aligned}
-    for name, counts in ledger.done["alignment"].items():
-        print(f"{name}: {counts['aligned']} of {counts['rows']} aligned", flush=True)
-    return [str(target.resolve()) for target in targets]
 
 
 def _pack_audio(plan: Plan, ledger: Ledger) -> None:
@@ -119,7 +123,10 @@ def _finish(wish: Wish, plan: Plan, recordings: Recordings, ledger: Ledger) -> s
                 recordings.about(),
                 _METRICS,
             )
-            made = [phase_table(wish.output, list(recipe.phases), ledger), _settings(wish, plan)]
+            made = [
+                phase_table(wish.output, list(recipe.phases), ledger),
+                _settings(wish, plan, ledger),
+            ]
             _write(wish, recipe, summary, made)
             write_card(packed, folder, wish.output / "report.md")
     print((wish.output / "report.md").read_text("utf-8"))
@@ -139,7 +146,7 @@ def _write(wish: Wish, recipe: Recipe, summary: Summary, made: list[Table]) -> N
     write_text(wish.output / "report.md", "\n\n".join(part for part in parts if part) + "\n")
 
 
-def _settings(wish: Wish, plan: Plan) -> Table:
+def _settings(wish: Wish, plan: Plan, ledger: Ledger) -> Table:
     """What the same result needs again."""
     import platform
 
@@ -147,9 +154,10 @@ def _settings(wish: Wish, plan: Plan) -> Table:
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
     rows = [
-        ["hardware", f"{max(wish.gpus, 1)} x {device or platform.machine()}"],
+        ["hardware", f"{wish.processes()} x {device or platform.machine()}"],
         ["minutes", f"{wish.minutes:g}"],
         ["hours of speech", f"{plan.recordings.seconds / 3600:.2f}"],
+        ["phonemes", about(ledger.done["alignment"])],
         ["recipe", wish.recipe_file().name],
         ["changes", " ".join(wish.changes) or "none"],
         ["torch", torch.__version__],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from secousti.errors import SecoustiError
 from train.budget.documents import CONFIGS, can_score, phase_document
 from train.budget.launch import Planned
 from train.budget.phase import Kind, Phase
+from train.speedrun.preparation import Preparation
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Recipe:
     phases: dict[str, PhaseSpec]
     codec: str
     vocoder: str
+    preparation: Preparation = field(default_factory=Preparation)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -72,7 +74,7 @@ def read_recipe(path: Path) -> Recipe:
         known.append(name)
     if missing := [name for name in (recipe.codec, recipe.vocoder) if name not in known]:
         raise SecoustiError(f"{path}: {missing[0]!r} is no phase")
-    return Recipe(phases, recipe.codec, recipe.vocoder)
+    return replace(recipe, phases=phases)
 
 
 class Plan:

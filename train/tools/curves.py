@@ -34,6 +34,7 @@ _PANELS = (
     ("validation: STOI", ("valid/stoi",), "linear"),
     ("equal error rate", ("valid/equal_error_rate",), "linear"),
 )
+_DASHES = ("-", "--", ":", "-.")
 app = make_app()
 
 
@@ -66,18 +67,27 @@ def draw_runs(runs: Sequence[Path], labels: Sequence[str], output: Path) -> None
     if not panels:
         raise SecoustiError(f"{runs[0]} has logged nothing yet that could be drawn")
     rows = -(-len(panels) // 2)
-    figure, axes = _figure(rows, 2, (10, 3 * rows))
+    figure, axes = _figure(rows, 2, (10 if len(found) == 1 else 14, 3 * rows))
     for axis in axes.flat[len(panels) :]:
         axis.remove()
     for axis, (title, names, scale) in zip(axes.flat, panels, strict=False):
-        for label, series in found.items():
-            for name in names:
-                if name in series:
-                    shown = name.split("/")[1] if len(found) == 1 else f"{label}: {name}"
-                    axis.plot(*series[name], label=shown, linewidth=1.2)
+        _draw_panel(axis, found, names)
         axis.set(title=title, xlabel="step", yscale=scale)
-        axis.legend(frameon=False)
     _save(figure, output)
+
+
+def _draw_panel(axis: Any, found: dict[str, Series], names: Sequence[str]) -> None:
+    """Lines of the names that runs have: of several runs each has a colour, each name a dash."""
+    several = len(found) > 1
+    for number, (label, series) in enumerate(found.items()):
+        for dash, name in zip(_DASHES, names, strict=False):
+            if name in series:
+                shown, style = name.split("/")[1], {}
+                if several:
+                    shown, style = f"{label}: {shown}", {"color": f"C{number}", "linestyle": dash}
+                axis.plot(*series[name], label=shown, linewidth=1.2, **style)
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if several else {}
+    axis.legend(frameon=False, **beside)
 
 
 def draw_plan(schedule: Schedule, optim: OptimConfig, output: Path) -> None:

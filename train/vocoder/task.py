@@ -72,6 +72,7 @@ class VocoderTask(Task):
     """
 
     least = frozenset({"mel_l1"})
+    late_looks = True
 
     def __init__(self, config: Config) -> None:
         self.settings, self.training = config, config.training
@@ -222,7 +223,8 @@ class VocoderTask(Task):
         both = learner.model(torch.cat([real, ours.detach()]))
         told = discriminator_loss(*_halves(both, len(real)), loss.kind)
         optim = self.training.optim
-        learner.descend(told, self.learning_rate(step) * optim.discriminator_lr / optim.lr)
+        learning_rate = self.learning_rate(step) * optim.discriminator_lr / optim.lr
+        learner.descend(told, learning_rate, wait=False)
         frozen = learner.module.requires_grad_(False)
         with torch.no_grad():
             wanted = frozen(real)

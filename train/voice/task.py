@@ -66,6 +66,7 @@ class VoiceTask(Task):
     """A listener, and scores of the speakers it is to tell apart."""
 
     least = frozenset({"equal_error_rate", "other"})
+    late_looks = True
     dataset: CropDataset
 
     def __init__(self, config: Config) -> None:

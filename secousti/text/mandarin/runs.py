@@ -23,6 +23,7 @@ _MEASURE = re.compile(
 )
 _PINYIN = re.compile(r"(?<![A-Za-z])[A-Za-zü][a-zü:êv]{1,6}[1-5](?![A-Za-z0-9])")
 _ONLY_PINYIN = re.compile(r"(?:[A-Za-züê:]{1,7}[1-5][\s,.?!;:，。？！；：、-]*)+")
+_ONE_LETTER = re.compile(r"[aeoê][1-5]")  # the syllables of one letter; A4 and E5 are names
 _VOWELS = re.compile(r"[aeiouüê]")
 _NAME = re.compile(r"([A-Za-z]+(?:-[A-Za-z]+)*)([- ]?)(\d+)(?![\d.]*\s?[%℃°])")
 _ROMAN = re.compile(r"(?<![A-Za-z])(I{1,3}|IV|VI{0,3}|IX|XI{0,2})(?=[型期级类区层代卷册章世度])")
@@ -137,12 +138,14 @@ def _is_syllable(text: str) -> bool:
 
 
 def _is_pinyin(text: str) -> bool:
-    """True when every word is a numbered syllable, and not only letters with numbers (A4, V2)."""
+    """True when every word is a numbered syllable, and not only letters with numbers (A4, v2)."""
     if not _ONLY_PINYIN.fullmatch(text):
         return False
     words = re.findall(r"[A-Za-züê:]+[1-5]", text)
     return all(split_syllable(word) for word in words) and any(
-        len(word) > 2 and word[1:].islower() and _VOWELS.search(word.lower()) for word in words
+        _ONE_LETTER.fullmatch(word)
+        or (len(word) > 2 and word[1:].islower() and _VOWELS.search(word.lower()))
+        for word in words
     )
 
 
