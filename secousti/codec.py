@@ -64,6 +64,8 @@ class SecoustiCodec(SecoustiNetworks):
         if self.config.decode_precision == "float64":
             self.connector.to(wide)
             self.decoder.to(wide)
+            if self.refiner is not None:
+                self.refiner.to(wide)
 
     # ---------------------------------------------------------------- what users ask about
     @property

@@ -23,6 +23,7 @@ from secousti.semantic.quantizers import build_quantizer
 from secousti.streaming.chunks import in_steps
 from secousti.streaming.state import State, substate
 from secousti.vocoder import build_vocoder
+from secousti.vocoder.refiner import MelRefiner
 
 _CHUNK_TOKENS = 2048  # worked on at once offline: bounds memory on long recordings
 
@@ -35,7 +36,7 @@ class SecoustiNetworks(Codec):
         frames_per_token: mel frames of a token.
     """
 
-    not_in_encoder = ("acoustic_projection", "connector", "decoder", "vocoder")
+    not_in_encoder = ("acoustic_projection", "connector", "decoder", "refiner", "vocoder")
     not_in_decoder = ("encoder", "acoustic_projection", "semantic_projection")
 
     def __init__(self, config: CodecConfig) -> None:
@@ -60,6 +61,9 @@ class SecoustiNetworks(Codec):
         self.connector = SemanticConnector(config)
         self.decoder = AcousticDecoder(config)
         self.vocoder = None if config.vocoder is None else build_vocoder(config.vocoder, config.mel)
+        self.refiner = (
+            None if config.refiner is None else MelRefiner(config.mel.n_mels, config.refiner)
+        )
         self.sample_rate = config.mel.sample_rate
         self.hop_length = config.mel.hop_length
         self.frames_per_token = math.prod(config.seanet.ratios)
@@ -150,9 +154,16 @@ class SecoustiNetworks(Codec):
         fused = self.connector.fuse(semantic, g)
         a_hat, connector = self.connector(fused, substate(state, "connector"), g)
         mel, decoder = self.decoder(a_hat, substate(state, "decoder"), g)
-        if connector is None or decoder is None:
+        refiner: State | None = {}
+        if self.refiner is not None:
+            mel, refiner = self.refiner(mel, substate(state, "refiner"))
+        if connector is None or decoder is None or refiner is None:
             return mel.float(), None
-        return mel.float(), {"connector": connector, "decoder": decoder}
+        return mel.float(), _joined(connector, decoder, refiner)
+
+    def refined(self, mel: Tensor) -> Tensor:
+        """A mel [B, n_mels, T] decoded from tokens as the refiner leaves it, if there is one."""
+        return mel if self.refiner is None else self.refiner(mel)[0]
 
     def token_encoder_state(self, batch_size: int) -> State:
         """The start of ``batch_size`` streams for ``tokenize``."""
@@ -164,10 +175,10 @@ class SecoustiNetworks(Codec):
 
     def token_decoder_state(self, batch_size: int) -> State:
         """The start of ``batch_size`` streams for ``synthesize_mel``."""
-        return {
-            "connector": self.connector.init_state(batch_size, self.device, self._decode_dtype),
-            "decoder": self.decoder.init_state(batch_size, self.device, self._decode_dtype),
-        }
+        start = (batch_size, self.device, self._decode_dtype)
+        connector, decoder = self.connector.init_state(*start), self.decoder.init_state(*start)
+        refiner = {} if self.refiner is None else self.refiner.init_state(*start)
+        return _joined(connector, decoder, refiner)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -182,3 +193,8 @@ class SecoustiNetworks(Codec):
     @property
     def _decode_dtype(self) -> torch.dtype:
         return next(self.decoder.parameters()).dtype
+
+
+def _joined(connector: State, decoder: State, refiner: State) -> State:
+    """The state of a stream of mels; ``refiner`` is empty where there is none."""
+    return {"connector": connector, "decoder": decoder, **({"refiner": refiner} if refiner else {})}

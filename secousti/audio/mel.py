@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from secousti.config import MelConfig
 
 LOG_FLOOR = 1e-5
+MIDDLE, SPREAD = -5.0, 2.5  # of log-mels of speech, roughly
 _BLOCK = 8192  # frames transformed at once, so that an hour of audio needs no gigabytes
 
 

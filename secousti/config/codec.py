@@ -175,6 +175,20 @@ class TokenAttentionConfig:
 
 
 @dataclass(frozen=True)
+class RefinerConfig:
+    """A causal ConvNeXt that adds to the decoded mel (``vocoder/refiner.py``)."""
+
+    channels: int = 192
+    layers: int = 4
+    kernel_size: int = 7
+    expansion: int = 3
+
+    def __post_init__(self) -> None:
+        within("refiner", self, channels=(1, _WIDEST), layers=(1, _DEEPEST))
+        within("refiner", self, kernel_size=(1, 255), expansion=(1, 64))
+
+
+@dataclass(frozen=True)
 class ParalinguisticConfig:
     """Global encoder (release, section 8). ``hidden_size`` numbers travel on the wire.
 
@@ -203,6 +217,8 @@ class CodecConfig:
     ``token_attention``: of the speech encoder, before its convolutions; None (the paper) for none.
     ``voice_injection``: whether every layer of the connector and of the decoder's transformer is
     given G, beside the paper's addition (``acoustic/injection.py``); A itself is decoded without.
+    ``refiner``: of the mel decoded from tokens, before the vocoder; None (the paper) for none. A
+    itself is decoded without.
     ``acoustic_dim``: size of A and of its prediction (Table II: 8, 64, 256; release: 512).
     ``fusion_norm``: layer normalisation of S and G before they are added (paper, IV-A).
     ``encode_precision``: of the front end and the encoder of a loaded model. In float64 tokens
@@ -225,6 +241,7 @@ class CodecConfig:
     vocoder: VocoderConfig | None = None
     token_attention: TokenAttentionConfig | None = None
     voice_injection: bool = False
+    refiner: RefinerConfig | None = None
     acoustic_dim: int = 512
     fusion_norm: bool = False
     encode_precision: Literal["float32", "float64"] = "float64"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +21,14 @@ from secousti.onecore.steps import SteppedMel, SteppedVocoder
 from secousti.onecore.swap import swapped
 from secousti.onecore.transformer import StepTransformer
 from secousti.streaming.chunks import in_steps
-from secousti.streaming.state import State, substate
+from secousti.streaming.state import State, init_states, substate
 from secousti.vocoder.backbone import ConvNeXt
-from secousti.vocoder.base import Vocoder
 from secousti.vocoder.pitch import PitchNet
 
 if TYPE_CHECKING:
     from secousti.codec import SecoustiCodec
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class PackedSecousti(PackedCodec):
@@ -53,9 +54,12 @@ class PackedSecousti(PackedCodec):
         self.decoder = StepTransformer(decoder.transformer, precision)
         wide = next(decoder.parameters()).dtype if precision == "float32" else torch.float32
         self.seanet = with_packed_convs(decoder.seanet, wide)
+        self.refiner = None
+        if source.refiner is not None:
+            self.refiner = _packed_backbones(copy.deepcopy(source.refiner).to(wide), precision)
         self.vocoder = None
         if source.vocoder is not None:
-            packed = _packed_vocoder(source.vocoder, precision)
+            packed = _packed_backbones(source.vocoder, precision)
             self.vocoder = SteppedVocoder(packed, source.frames_per_token)
         self.eval()
 
@@ -116,7 +120,10 @@ class PackedSecousti(PackedCodec):
         a_hat, connector = self.connector(fused, substate(state, "connector"))
         z, decoder = self.decoder(a_hat, substate(state, "decoder"))
         mel, seanet = self.seanet(z, substate(state, "seanet"))
-        return mel.float(), {"connector": connector, "decoder": decoder, "seanet": seanet}
+        states: State = {"connector": connector, "decoder": decoder, "seanet": seanet}
+        if self.refiner is not None:
+            mel, states["refiner"] = self.refiner(mel, substate(state, "refiner"))
+        return mel.float(), states
 
     @inference
     def decode_mel(self, encoded: Encoded) -> Tensor:
@@ -137,22 +144,22 @@ class PackedSecousti(PackedCodec):
         if self.source.config.voice_injection:
             return self.source.token_decoder_state(batch_size)
         start = (batch_size, self.device, self.connector.dtype)
-        parts = ("connector", "decoder", "seanet")
-        return {name: getattr(self, name).init_state(*start) for name in parts}
+        parts = ("connector", "decoder", "seanet", "refiner")
+        return init_states(((n, getattr(self, n)) for n in parts), *start)
 
     def _project(self, voice: Tensor) -> Tensor:
         return self.source.paralinguistic.project(voice.to(self.dtype))
 
 
-def _packed_vocoder(vocoder: Vocoder, precision: Precision) -> Vocoder:
-    """``vocoder`` with a packed ConvNeXt backbone, if it has one."""
+def _packed_backbones(module: M, precision: Precision) -> M:
+    """``module`` with packed ConvNeXt backbones, if it has any."""
 
     def make(child: nn.Module) -> nn.Module | None:
         if isinstance(child, ConvNeXt):
             return StepBackbone(child, precision)
         if isinstance(child, PitchNet):
             # It works in double precision: weights that are, need not be made so at every step.
-            return copy.deepcopy(child).to(wide_dtype(next(vocoder.parameters()).device))
+            return copy.deepcopy(child).to(wide_dtype(next(module.parameters()).device))
         return None
 
-    return swapped(vocoder, make)
+    return swapped(module, make)

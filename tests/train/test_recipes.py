@@ -35,6 +35,10 @@ ADDS = {
     "speaker_classes": {"speaker", "confusion"},
     "content": {"phonemes", "speaker", "confusion"},
     "distilled": {"teacher"},
+    "pitch": {"pitch"},
+    "pitch_followed": {"pitch", "conversion_pitch", "conversion_words"},
+    "refiner": {"refined_mel", "discriminator", "adversarial", "features"},
+    "everything": {"phonemes", "speaker", "confusion", "pitch", "conversion_pitch"},
 }
 
 
@@ -62,8 +66,8 @@ def _toy_version(name: str, toy: dict, output: str) -> Config:
     data = {**own, "crop_seconds": 1.0, "window_seconds": 0.5, "batch_size": 4, "workers": 0}
     ramp = {"start": 0, "end": 1}
     schedule = {"total_steps": 4}
-    if document["training"]["schedule"].get("confusion"):
-        schedule["confusion"] = ramp
+    for rising in {"confusion", "adversarial"} & document["training"]["schedule"].keys():
+        schedule[rising] = ramp
     objective = {"phoneme_encoder": {"layers": 1}}
     if document["training"]["objective"].get("teacher"):
         objective["teacher"] = _teacher(toy)

@@ -15,6 +15,7 @@ from secousti.errors import SecoustiError
 from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
 from train.codec.phoneme_head import PhonemeHeadConfig
+from train.codec.pitch import PitchHeadConfig
 from train.codec.schedule import ScheduleConfig
 from train.codec.speaker_adversary import SpeakerAdversaryConfig
 from train.data.augment import AugmentConfig, check_range
@@ -81,6 +82,8 @@ class ObjectiveConfig:
             ``schedule.phonemes`` needs. speaker_adversary: size of the network that tells the
             speaker from S, which ``schedule.confusion`` needs. teacher: folder or name of the saved
             codec that ``schedule.teacher`` needs.
+        pitch_head: what tells pitch from G, which ``schedule.pitch`` needs. pitch_listener: the
+            vocoder (as ``run.vocoder``) whose pitch network ``schedule.conversion_pitch`` needs.
         warp_share: of the items, whose encoder is given another voice than the decoder is asked
             for, all frequencies multiplied by a factor within ``warp`` (``train/codec/warp.py``).
     """
@@ -99,6 +102,8 @@ class ObjectiveConfig:
     phoneme_head: PhonemeHeadConfig | None = None
     speaker_adversary: SpeakerAdversaryConfig | None = None
     teacher: str | None = None
+    pitch_head: PitchHeadConfig | None = None
+    pitch_listener: str | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
 
@@ -191,12 +196,14 @@ class TrainingConfig:
             ("phoneme_head", self.schedule.phonemes),
             ("speaker_adversary", self.schedule.confusion.upper),
             ("teacher", self.schedule.teacher),
+            ("pitch_head", self.schedule.pitch),
+            ("pitch_listener", self.schedule.conversion_pitch),
         ):
             if weight > 0 and getattr(self.objective, name) is None:
                 raise SecoustiError(
                     f"the loss of objective.{name} has a weight in the schedule, but there is no "
                     f"such network: set objective.{name} ({{}} for its defaults; a folder for the "
-                    "teacher)"
+                    "teacher, a vocoder's name for the pitch_listener)"
                 )
 
 
@@ -206,6 +213,13 @@ class Config:
 
     training: TrainingConfig
     codec: CodecConfig = field(default_factory=CodecConfig)
+
+    def __post_init__(self) -> None:
+        if self.training.schedule.refined_mel > 0 and self.codec.refiner is None:
+            raise SecoustiError(
+                "schedule.refined_mel has a weight, but the codec has no refiner: set "
+                "codec.refiner to {} or to its size"
+            )
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:

@@ -13,14 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from secousti.audio.mel import MIDDLE, SPREAD
 from secousti.vocoder.discriminators import (
     ConvDiscriminator,
     DiscriminatorConfig,
     DiscriminatorOutput,
 )
 from train.vocoder.losses import discriminator_loss, feature_loss, generator_loss
-
-_MIDDLE, _SPREAD = -5.0, 2.5  # of log-mels, roughly
 
 
 class MelDiscriminator(nn.Module):
@@ -31,7 +30,7 @@ class MelDiscriminator(nn.Module):
         self.discriminator = ConvDiscriminator(1, config, (3, 7))
 
     def forward(self, mel: Tensor) -> DiscriminatorOutput:
-        scores: DiscriminatorOutput = self.discriminator(((mel - _MIDDLE) / _SPREAD).mT[:, None])
+        scores: DiscriminatorOutput = self.discriminator(((mel - MIDDLE) / SPREAD).mT[:, None])
         return scores
 
     def losses(

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from secousti.codec import SecoustiCodec
 from secousti.errors import SecoustiError
-from secousti.semantic.contrastive import FrameContrastiveLoss
-from secousti.semantic.phoneme_encoder import PhonemeEncoder, token_labels
-from secousti.text.inventory import IGNORE
+from secousti.semantic.phoneme_encoder import token_labels
 from train.codec.batches import Batch
 from train.codec.config import ObjectiveConfig
 from train.codec.conversion import Conversion, in_other_voices
@@ -27,47 +24,24 @@ from train.codec.losses import (
 from train.codec.mel_discriminator import MelDiscriminator
 from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss
 from train.codec.phoneme_head import PhonemeHead
+from train.codec.pitch import PitchHead, PitchListener
 from train.codec.speaker_adversary import SpeakerAdversary
 from train.codec.teacher import Teacher, distance
+from train.codec.text_branch import TextBranch
 from train.codec.warp import VoiceWarp
 from train.voice.listener import load_listener
 
 # What trains beside the codec.
-OWN = ("text", "discriminator", "phoneme_head", "speaker_adversary", "teacher_head")
-
-
-class TextBranch(nn.Module):
-    """What ties S to the phonemes: phoneme encoder and contrastive loss, or a classifier."""
-
-    def __init__(self, codec: SecoustiCodec, config: ObjectiveConfig) -> None:
-        super().__init__()
-        transformer, ratio = codec.config.transformer, codec.frames_per_token
-        self.ratio = ratio
-        self.kind = config.text_loss
-        if self.kind == "contrastive":
-            self.phoneme_encoder = PhonemeEncoder(
-                config.phoneme_encoder, transformer, ratio, transformer.d_model
-            )
-            self.contrastive = FrameContrastiveLoss(
-                config.temperature, config.max_scale, config.tile, config.gather
-            )
-        else:
-            self.classifier = nn.Linear(transformer.d_model, config.phoneme_encoder.num_symbols)
-
-    def forward(self, semantic: Tensor, phonemes: Tensor, mask: Tensor) -> Tensor:
-        """S [B, D, L], phonemes int64 [B, T] at the mel rate, mask bool [B, L] -> loss."""
-        labels = token_labels(phonemes, self.ratio)  # [B, L]
-        mask = mask & (labels != IGNORE)
-        s = semantic.transpose(1, 2)
-        if self.kind == "contrastive":
-            return self.contrastive(s, self.phoneme_encoder(phonemes), mask)
-        # Without text there is nothing to classify: a sum over no frames, not 0 / 0.
-        total = F.cross_entropy(self.classifier(s)[mask].float(), labels[mask], reduction="sum")
-        return total / mask.sum().clamp(min=1)
-
-    def phonemes(self, ids: Tensor) -> Tensor | None:
-        """P [B, L, D] of phonemes int64 [B, T], where there is a phoneme encoder."""
-        return self.phoneme_encoder(ids) if self.kind == "contrastive" else None
+OWN = (
+    "text",
+    "discriminator",
+    "phoneme_head",
+    "speaker_adversary",
+    "teacher_head",
+    "pitch_head",
+)
+# The losses of the mel decoded from tokens.
+DECODED = {"token_mel", "loudness", "intelligibility", "discriminator", "refined_mel"}
 
 
 @dataclass
@@ -136,6 +110,13 @@ class Objective(nn.Module):
         )
         self.teacher = None if config.teacher is None else Teacher(config.teacher, codec)
         self.teacher_head = None if self.teacher is None else nn.Linear(width, self.teacher.width)
+        mel = codec.config.mel
+        self.pitch_head = (
+            None if config.pitch_head is None else PitchHead(width, mel, config.pitch_head)
+        )
+        self.pitch_listener = (
+            None if config.pitch_listener is None else PitchListener(config.pitch_listener, mel)
+        )
         self.conversion = None
         if config.listener is not None:
             self.conversion = Conversion(codec, load_listener(config.listener))
@@ -166,7 +147,9 @@ class Objective(nn.Module):
             mask=mask,
             acoustic=acoustic,
             mel_from_acoustic=codec.decoder(acoustic)[0],
-            mel_from_tokens=codec.decoder(semantics.a_hat, voice=semantics.voice)[0],
+            mel_from_tokens=self.codec.refined(
+                codec.decoder(semantics.a_hat, voice=semantics.voice)[0]
+            ),
             semantics=semantics,
             phonemes=self.text.phonemes(batch.phonemes),
             labels=token_labels(batch.phonemes, self.text.ratio),
@@ -191,6 +174,10 @@ class Objective(nn.Module):
             losses["acoustic"] = masked_mse(semantics.a_hat, target, mask & own_voice)
             losses |= self._stage_two(semantics, mel, mel_mask, weights)
             losses |= self._content(semantics, batch, mask, weights)
+            if "pitch" in weights:
+                assert self.pitch_head is not None
+                window = (batch.window, batch.window_lengths)
+                losses["pitch"] = self.pitch_head.loss(semantics.voice, *window)
             if "teacher" in weights:
                 losses["teacher"] = self._taught(semantics.latents, mel, mask)
         losses = {name: value for name, value in losses.items() if name in weights}
@@ -308,25 +295,36 @@ class Objective(nn.Module):
             "commitment": semantics.commitment,
         }
         converted = None
-        if "conversion" in weights and len(mel) > 1:
+        if weights.keys() & {"conversion", "conversion_pitch"} and len(mel) > 1:
             converted, words, voices = in_other_voices(
                 self.codec, semantics.vectors, semantics.voice
             )
-            losses |= self._converted_losses(converted, mel, mel_mask, words, voices)
-        if weights.keys() & {"token_mel", "loudness", "intelligibility", "discriminator"}:
+            losses |= self._converted_losses(converted, mel, mel_mask, words, voices, weights)
+        if weights.keys() & DECODED:
             decoded = self.codec.decoder(semantics.a_hat, voice=semantics.voice)[0]
             losses |= self._decoded_losses(decoded, converted, mel, mel_mask, weights)
         return losses
 
     def _converted_losses(
-        self, converted: Tensor, mel: Tensor, mask: Tensor, words: slice, voices: slice
+        self,
+        converted: Tensor,
+        mel: Tensor,
+        mask: Tensor,
+        words: slice,
+        voices: slice,
+        weights: dict[str, float],
     ) -> dict[str, Tensor]:
-        """Whether it is the right voice, and whether it says the same."""
-        assert self.conversion is not None
-        return {
-            "conversion": self.conversion(converted, mask[words], mel[voices], mask[voices]),
-            "conversion_words": self.intelligibility(converted, mel[words], mask[words]),
-        }
+        """Whether it is the right voice at the right height, and whether it says the same."""
+        losses = {"conversion_words": self.intelligibility(converted, mel[words], mask[words])}
+        asked = (mel[voices], mask[voices])
+        if "conversion" in weights:
+            assert self.conversion is not None
+            losses["conversion"] = self.conversion(converted, mask[words], *asked)
+        if "conversion_pitch" in weights:
+            assert self.pitch_listener is not None
+            said = (mel[words], mask[words])
+            losses["conversion_pitch"] = self.pitch_listener(converted, *said, *asked)
+        return losses
 
     def _decoded_losses(
         self,
@@ -343,6 +341,10 @@ class Objective(nn.Module):
             "intelligibility": self.intelligibility,
         }
         losses = {name: f(decoded, mel, mask) for name, f in errors.items() if name in weights}
+        if "refined_mel" in weights:  # the codec before the refiner keeps to the losses above
+            decoded = self.codec.refined(decoded.detach())
+            converted = None if converted is None else self.codec.refined(converted.detach())
+            losses["refined_mel"] = masked_mse(decoded, mel, mask)
         if "discriminator" in weights:
             assert self.discriminator is not None
             losses |= self.discriminator.losses(decoded, mel, mask, converted)

@@ -126,6 +126,6 @@ def _converted(
     voice: Tensor = target[0].semantics.voice[target[2]][None]
     vectors = inspection.semantics.vectors[b : b + 1][:, :, inspection.mask[b]]
     a_hat, _ = codec.connector(codec.connector.fuse(vectors, voice), voice=voice)
-    mel = codec.decoder(a_hat, voice=voice)[0].float()
+    mel = codec.refined(codec.decoder(a_hat, voice=voice)[0]).float()
     sound = vocoder(mel)[0][0, 0, : int(batch.lengths[b])]
     return Audio(sound.float().clamp(-1, 1).cpu().numpy(), rate)

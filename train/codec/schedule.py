@@ -20,6 +20,8 @@ DISCRIMINATOR = "discriminator"
 PHONEME_HEAD = "phoneme_head"
 SPEAKER_ADVERSARY = "speaker_adversary"
 TEACHER_HEAD = "teacher_head"
+PITCH_HEAD = "pitch_head"
+REFINER = "refiner"
 
 SYNTHESIS = ("decoder", "connector", "paralinguistic")  # what no token depends on
 
@@ -64,9 +66,15 @@ class ScheduleConfig:
             (``train/codec/mel_discriminator.py``), rising like a KL term; features: of the match
             of its features from the start of that rise on. Only where every module trains, and in
             ``decoder`` and ``synthesis``.
+        refined_mel: weight of the mel MSE of the codec's refiner (``codec.refiner``), which is then
+            given that speech's mel and learns from the discriminator in the codec's place; where
+            the discriminator does.
         conversion: weight of the distance between the voice of converted speech and the one asked
-            for (``train/codec/conversion.py``); conversion_words: of its envelopes' distance from
-            the words' recording.
+            for (``train/codec/conversion.py``); conversion_pitch: of the distance of its pitch from
+            the words' contour at the height of the voice asked for (``train/codec/pitch.py``);
+            conversion_words: with either, of its envelopes' distance from the words' recording.
+        pitch: weight of telling the pitch of the paralinguistic window from G
+            (``train/codec/pitch.py``).
         phonemes: weight of reading phonemes off the latents before quantization
             (``train/codec/phoneme_head.py``); confusion: of hiding the speaker in S
             (``train/codec/speaker_adversary.py``), rising like a KL term, while the network that
@@ -88,12 +96,20 @@ class ScheduleConfig:
     intelligibility: float = 0.0
     adversarial: KLWarmup = field(default_factory=lambda: KLWarmup(upper=0.0))
     features: float = 2.0
+    refined_mel: float = 0.0
     conversion: float = 0.0
+    conversion_pitch: float = 0.0
     conversion_words: float = 0.0
+    pitch: float = 0.0
     phonemes: float = 0.0
     confusion: KLWarmup = field(default_factory=lambda: KLWarmup(upper=0.0))
     teacher: float = 0.0
     commitment: float = 1.0
+
+    @property
+    def converts(self) -> bool:
+        """Whether a part of each batch is spoken in other voices."""
+        return self.conversion > 0 or self.conversion_pitch > 0
 
     def __post_init__(self) -> None:
         if self.strategy == "stages" and not 0 <= self.stage1_end <= self.total_steps:
@@ -154,17 +170,19 @@ class Schedule:
         }
         converted = {
             "conversion": self.config.conversion,
-            "conversion_words": self.config.conversion_words * (self.config.conversion > 0),
+            "conversion_pitch": self.config.conversion_pitch,
+            "conversion_words": self.config.conversion_words * self.config.converts,
         }
-        scored = self._adversarial(step)
+        scored = {"refined_mel": self.config.refined_mel, **self._adversarial(step)}
+        voice = {"kl_para": self.config.kl_para.weight(step), "pitch": self.config.pitch}
         if stage in ("decoder", "synthesis"):
-            voice = {"kl_para": self.config.kl_para.weight(step)} if stage == "synthesis" else {}
+            voice = voice if stage == "synthesis" else {}
             return {"token_mel": 1.0, **voice, **perceptual, **converted, **scored}
         semantic = {
             "acoustic": self.config.alpha,
             "contrastive": self.config.beta,
             "kl_semantic": self.config.kl_semantic.weight(step),
-            "kl_para": self.config.kl_para.weight(step),
+            **voice,
             "token_mel": self.config.token_mel,
             "commitment": self.config.commitment,
             **self._content(step),
@@ -197,19 +215,24 @@ class Schedule:
 
 def _stages(config: ScheduleConfig) -> tuple[Stage, ...]:
     last = config.total_steps
-    discriminator = (DISCRIMINATOR,) if config.adversarial.upper > 0 else ()
+    scored = (
+        *((DISCRIMINATOR,) if config.adversarial.upper > 0 else ()),
+        *((REFINER,) if config.refined_mel > 0 else ()),
+    )
+    voice = (PITCH_HEAD,) if config.pitch > 0 else ()
     semantic = (
         *SEMANTIC,
+        *voice,
         *((PHONEME_HEAD,) if config.phonemes > 0 else ()),
         *((SPEAKER_ADVERSARY,) if config.confusion.upper > 0 else ()),
         *((TEACHER_HEAD,) if config.teacher > 0 else ()),
     )
     if config.strategy == "joint":
-        return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *semantic, *discriminator))),)
+        return (Stage("joint", 1, last, frozenset((*ACOUSTIC, *semantic, *scored))),)
     if config.strategy == "decoder":
-        return (Stage("decoder", 1, last, frozenset(("decoder", *discriminator))),)
+        return (Stage("decoder", 1, last, frozenset(("decoder", *scored))),)
     if config.strategy == "synthesis":
-        return (Stage("synthesis", 1, last, frozenset((*SYNTHESIS, *discriminator))),)
+        return (Stage("synthesis", 1, last, frozenset((*SYNTHESIS, *voice, *scored))),)
     stages = (
         Stage("acoustic", 1, config.stage1_end, frozenset(ACOUSTIC)),
         Stage("semantic", config.stage1_end + 1, last, frozenset(semantic)),

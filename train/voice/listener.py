@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from secousti.audio.mel import MIDDLE, SPREAD
 from secousti.config import MelConfig, from_dict, to_dict
 from secousti.errors import SecoustiError
 from secousti.paralinguistic.encoder import SqueezeExcite
@@ -24,8 +25,6 @@ from secousti.pretrained import (
     read_document,
     save_folder,
 )
-
-_MIDDLE, _SPREAD = -5.0, 2.5  # of log-mels, roughly
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class VoiceListener(nn.Module):
         """``mask``: bool [B, T], False where a frame is padding."""
         with torch.autocast(mel.device.type, enabled=False):  # voices differ by little
             valid = mask[:, None, ::2].float()
-            x = self.first((mel.float() - _MIDDLE) / _SPREAD * mask[:, None])
+            x = self.first((mel.float() - MIDDLE) / SPREAD * mask[:, None])
             x = torch.relu(x) * valid
             for block in self.blocks:
                 x = block(x, valid)
