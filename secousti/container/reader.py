@@ -71,6 +71,7 @@ class Reader:
         self._file = file
         self.cursor = Cursor(file, explain)
         self._count = 0
+        self._last = (0, 0)  # number and offset of the record before
         self._read_frames = 0
         self._source = self._opened(coders) if joined is None else joined.again(self.cursor, coders)
         self._offset = self.cursor.offset
@@ -89,7 +90,7 @@ class Reader:
     def __iter__(self) -> Iterator[Event]:
         for item in self.items():
             if isinstance(item, Run):
-                yield from self._named(item.tokens).pieces()
+                yield from self._named(item.tokens, self._last).pieces()
             else:
                 yield item
 
@@ -120,12 +121,15 @@ class Reader:
         self.bits.add(self.cursor.offset)
         return source
 
-    def _named(self, step: Callable[[], T]) -> T:
-        """Run ``step`` for the next record; an error says which record of which file it is."""
+    def _named(self, step: Callable[[], T], record: tuple[int, int] | None = None) -> T:
+        """Run ``step`` for the next record, or the one given by number and offset; an error says
+        which record of which file it is.
+        """
         try:
             return step()
         except ContainerError as error:
-            where = f"{self.name}: record {self._count} (at byte {self._offset})"
+            count, offset = record or (self._count, self._offset)
+            where = f"{self.name}: record {count} (at byte {offset})"
             raise type(error)(f"{where}: {error}") from error
 
     def _next(self) -> Item | None:
@@ -138,6 +142,7 @@ class Reader:
         tokens = item.stored_bits if isinstance(item, Run) else 0
         side = item.stored_bits if isinstance(item, Voice) else 0
         self.bits.add(self.cursor.offset - self._offset, tokens, side)
+        self._last = (self._count, self._offset)
         self._count += 1
         self._offset = self.cursor.offset
         return item

@@ -66,3 +66,8 @@ def test_the_packet() -> None:
     assert codes.tolist() == wanted["codes"]
     assert voice is not None
     assert voice.tolist() == wanted["voice"]
+
+
+def test_a_run_that_cannot_be_decoded_is_named() -> None:
+    with pytest.raises(container.CorruptedError, match=r"record 0 \(at byte 30\): it holds a token"):
+        read("v2/bad-outside-codebook")

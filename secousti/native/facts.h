@@ -1,0 +1,30 @@
+/* Headers as bytes: what a codec is, in one byte if it is a known one (for the container). */
+
+#ifndef SCT_FACTS_H
+#define SCT_FACTS_H
+
+#include "container.h"
+
+enum { SCT_VERSION = 2, SCT_WHOLE = 1 << 7, SCT_MORE = 1 << 5 }; /* MORE: a flag of whole files */
+enum { SCT_MOST_FACTS = 128 + 9 * SCT_MAX_LEVELS }; /* bytes of a header but for its JSON */
+enum { SCT_KEPT_TOKEN_HASH = 4, SCT_KEPT_VOICE_HASH = 2 }; /* of whole files */
+
+extern const uint8_t sct_magic[4];
+
+/* What follows the byte of the version, which `header->whole` tells, up to the lengths; unchecked
+   if it is a stream's, whose checksum comes first. */
+_Bool sct_take_facts(sct_cursor *cursor, uint8_t version, sct_header *header, uint8_t *flags);
+
+/* Whether everything lies within the limits; SCT_REFUSED else. */
+_Bool sct_check_header(const sct_header *header, sct_fault *fault);
+
+/* Magic to facts at `out`; bytes. `more`: the flag of that name. */
+size_t sct_put_facts(const sct_header *header, _Bool more, uint8_t out[SCT_MOST_FACTS]);
+
+/* The JSON object that ends the facts of a stream is checked as Python's parser does. */
+_Bool sct_json_object(const char *text, size_t size, const char **wrong);
+
+/* Samples of `count` at the source's rate, at the codec's, rounded up; -1: more than 2^62. */
+int64_t sct_resampled(const sct_header *header, int64_t count);
+
+#endif
