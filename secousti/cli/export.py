@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from secousti.cli.options import DEFAULT_MODEL, Force, Mode, Model
 from secousti.errors import SecoustiError
 
+if TYPE_CHECKING:
+    from secousti.base import Codec
+
 
 def export(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="The folder to write; of --format c the file."
+        ),
     ],
     model: Model = DEFAULT_MODEL,
     format: Annotated[
-        Literal["onnx", "torch", "web"],
-        typer.Option(help="ONNX, torch.export programs, or a site that runs in a browser."),
+        Literal["onnx", "torch", "web", "c"],
+        typer.Option(
+            help="ONNX, torch.export programs, a site that runs in a browser, or one file of "
+            "weights for C programs."
+        ),
     ] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="8-bit weights.")] = False,
     dynamic_batch: Annotated[
@@ -48,6 +57,8 @@ def export(
 
       secousti export --format web -o site && python -m http.server -d site
 
+      secousti export --format c -m mini-21hz -o mini-21hz.sctm
+
       python examples/onnx_stream.py exported speech.wav heard.wav
 
     The graphs are checked against PyTorch, step by step, before they are written.
@@ -58,14 +69,17 @@ def export(
     from secousti.hub.resolve import load_codec
 
     codec = load_codec(model)
+    if format in ("web", "c") and (dynamic_batch or not vocoder or mode != "all"):
+        raise SecoustiError(
+            f"--format {format} exports one stream in the codec's own live mode: leave out "
+            "--dynamic-batch, --no-vocoder and --mode"
+        )
+    if format == "c":
+        _export_c(codec, output, int8, force)
+        return
     if format == "web":
         from secousti.export.web import export_web
 
-        if dynamic_batch or not vocoder or mode != "all":
-            raise SecoustiError(
-                "--format web exports one stream in the codec's own live mode: leave out "
-                "--dynamic-batch, --no-vocoder and --mode"
-            )
         done = export_web(codec, output, runtime=runtime, int8=int8, force=force)
     else:
         from secousti.export import export as run
@@ -90,3 +104,13 @@ def export(
         if gap is not None:
             table.add_row(f"{what} differs by at most", f"{gap:.1e}")
     console().print(table)
+
+
+def _export_c(codec: Codec, output: Path, int8: bool, force: bool) -> None:
+    from secousti.console import console
+    from secousti.export.native import export_native
+
+    if int8:
+        raise SecoustiError("--format c writes float32 weights: leave out --int8")
+    path = export_native(codec, output, force=force)
+    console().print(f"{path}: {path.stat().st_size / 1e6:.2f} MB", highlight=False)

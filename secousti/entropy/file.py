@@ -58,6 +58,11 @@ def load_coder(path: str | Path) -> LearnedCoder:
     return _built(tensors, groups, content, str(path))
 
 
+def tensors_of(coder: LearnedCoder) -> dict[str, NDArray]:
+    """The tensors of its file, by their names there: ``tokens.*`` and ``voice.*``."""
+    return _parsed(coder.content)[1]
+
+
 def voice_hash(coder: LearnedCoder | None) -> str:
     """Hex digits over the code for voices; empty without one."""
     if coder is None or coder.voice is None:

@@ -1,4 +1,4 @@
-"""The C code of this folder as a library that this processor can run, compiled once.
+"""``native/native.c`` as a library that this processor can run, compiled once.
 
 What a library may contain is chosen by name (``LEVELS``), never "whatever this machine has": a
 cache that several machines share, such as a home folder on a network, holds one library for each
@@ -26,7 +26,7 @@ import torch
 from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent.parent / "native"
 SOURCE = FOLDER / "native.c"
 CPUINFO = Path("/proc/cpuinfo")
 SWITCH = "SECOUSTI_NATIVE"  # 0 in the environment: do without
@@ -161,7 +161,7 @@ def _key(compiler: list[str], flags: tuple[str, ...]) -> str:
     command = [*compiler, "--version"]
     version = subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS).stdout
     digest = hashlib.sha256(version)
-    for path in sorted(FOLDER.glob("*.[ch]")):
+    for path in sorted([SOURCE, *FOLDER.glob("*.h")]):
         digest.update(path.read_bytes())
     digest.update(repr((compiler, flags, platform.system(), platform.machine())).encode())
     return digest.hexdigest()[:16]
