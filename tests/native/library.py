@@ -29,7 +29,7 @@ def compiler() -> str:
 def parts() -> list[Path]:
     """The C files of the container, the coder and WAV."""
     names = "fault checksum cursor bits range_code adaptive coder network voice_code facts header "
-    names += "json runs reader stream whole writer packet"
+    names += "json runs reader stream whole writer packet wav wav_format"
     return [SOURCE / f"{name}.c" for name in names.split()]
 
 
@@ -134,5 +134,8 @@ def load(path: Path) -> ctypes.CDLL:
     library.sct_writer_finish.argtypes = [pointer, ctypes.c_int64, ctypes.c_int64]
     library.sct_writer_tokens.argtypes = [pointer, pointer, ctypes.c_size_t]
     library.sct_packet_room.restype = ctypes.c_size_t
+    library.sct_wav_fault.restype = ctypes.POINTER(Fault)
+    library.sct_wav_frames.restype = ctypes.c_int64
+    library.sct_wav_rate.restype = ctypes.c_uint32
     library.sct_json_object.restype = ctypes.c_bool
     return library
