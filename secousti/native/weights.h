@@ -48,7 +48,7 @@ void sct_weights_close(sct_weights *weights);
     (const uint32_t[]){__VA_ARGS__}, (int)(sizeof(uint32_t[]){__VA_ARGS__} / sizeof(uint32_t))
 #define SCT_ANY UINT32_MAX
 
-/* The numbers of a tensor, whose checksum is computed and compared now; NULL with a sentence in
+/* The numbers of a tensor, whose checksum is compared when it is first asked for; NULL with a sentence in
    `fault` if it is missing, of another type or shape, or damaged. All threads may ask at once. */
 const void *sct_weights_find(const sct_weights *weights, const char *name, sct_dtype dtype,
                              const uint32_t *shape, int dims, sct_fault *fault);
