@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import soundfile
@@ -10,9 +11,9 @@ import soundfile
 from data_prep.division import Recordings
 from secousti import SecoustiCodec
 from tests.train.corpus import toy_document, write_corpus
-from train.budget import launch
+from train.budget import clocked, launch
 from train.budget.ledger import Ledger, Stopped
-from train.budget.phase import Phase
+from train.budget.phase import Phase, run_phase
 from train.budget.sizes import planned_steps, refitted_steps, report_changes, step_changes
 from train.codec.config import load
 from train.engine.pace import CHECKPOINT, Pace
@@ -106,6 +107,22 @@ def test_shipped_recipes_are_whole(name, tmp_path):
     files = {phase: (tmp_path / "phases" / f"{phase}.yaml").read_text() for phase in recipe.phases}
     assert all("shared" not in text for text in files.values())  # no place of the file it came from
     assert sum(spec.share for spec in recipe.phases.values()) == pytest.approx(1)
+
+
+def test_a_plan_that_proves_too_long_is_cut_while_it_trains(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(clocked, "_SECONDS", 0.5)
+    phase = Phase(tmp_path, "codec", "codec", {"acoustic": 1.0, "semantic": 1.0})
+    phase.write(toy_document(tmp_path, write_corpus(tmp_path)))
+    hoped = {"acoustic": 3000, "semantic": 3000}
+    changes = [*step_changes(phase.config(), hoped), "training.run.save_every=6000"]
+    seconds = {"acoustic": 1e-6, "semantic": 1e-6}
+    phase.plan.write_text(json.dumps({"steps": hoped, "changes": changes, "seconds": seconds}))
+    run_phase(phase, time.time() + 1.0)
+    assert "codec: steps take longer than planned for; fewer of them fit" in capsys.readouterr().out
+    plan = json.loads(phase.plan.read_text())
+    assert all(2 <= count < 3000 for count in plan["steps"].values())
+    assert plan["seconds"]["acoustic"] > 1e-6
+    assert SecoustiCodec.from_pretrained(phase.output / "codec").sample_rate == 22050
 
 
 def test_time_between_two_lives_of_a_job_does_not_count(tmp_path):

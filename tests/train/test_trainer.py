@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from secousti.config import from_dict
 from secousti.errors import SecoustiError
-from tests.train.corpus import losses, toy_document, write_corpus
+from tests.train.corpus import finish, losses, toy_document, write_config, write_corpus
+from tests.train.corpus import train as process
 from train.codec.config import Config, OptimConfig
 from train.codec.objective import Objective
 from train.codec.setup import build_objective, training_data
@@ -186,3 +187,26 @@ def test_calibration_gives_the_encoder_mels_of_unit_deviation(config):
     scaled = ((mel.mT - values.mean(0)) / values.std(0).clamp(min=1e-3)).mT
     conv = {c: m.codec.encoder.layers.layers[0].conv for c, m in models.items()}
     torch.testing.assert_close(conv["on"](mel), conv["off"](scaled), rtol=1e-3, atol=1e-3)
+
+
+def test_without_a_login_to_wandb_nothing_trains_and_one_sentence_says_why(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    document = toy_document(tmp_path, write_corpus(tmp_path))
+    printed = finish(process(write_config(tmp_path, document), "training.run.trackers=[wandb]"), 1)
+    (line,) = [line for line in printed.splitlines() if line.startswith("error: ")]
+    assert "run 'wandb login', set WANDB_MODE=offline, or take wandb out of the" in line
+    assert "Traceback" not in printed
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_finished_run_says_so_and_bothers_no_tracker(config, tmp_path, monkeypatch, capsys):
+    quiet = {"trackers": (), "validate_every": 99}
+    train(_in(config, tmp_path, **quiet))
+    monkeypatch.setattr(Run, "_trackers", lambda run: pytest.fail("a tracker was opened"))
+    train(_in(config, tmp_path, **quiet))
+    said = capsys.readouterr().out
+    assert "is finished: 16 of 16 steps; raise their number to go on, or choose another" in said
+    assert said.count("the codec is in") == 2

@@ -23,9 +23,11 @@ from accelerate.utils import broadcast_object_list
 
 from secousti.atomic import write_json, write_text
 from secousti.errors import SecoustiError
+from train.budget.clocked import ClockedRun
 from train.budget.guide import guide_steps
 from train.budget.ledger import Stopped
 from train.budget.sizes import (
+    LEAST,
     planned_steps,
     refitted_steps,
     report_changes,
@@ -58,7 +60,6 @@ _TASKS: dict[Kind, Callable[[Any], Task]] = {
 _TRIED = 6  # steps of each stage that are timed at first
 _TRYING = 0.03  # of a phase's time goes to timing more of them, so that
 _MOST_TRIED = 40  # a busy moment does not decide how many there will be
-_LEAST = 2  # steps of a stage
 _SURE = 0.97  # of the time is planned for: steps are not all alike
 
 
@@ -112,7 +113,8 @@ class Phase:
 def run_phase(phase: Phase, until: float) -> None:
     """Plan a phase to end at ``until`` (as ``time.time()`` counts) and train; or go on with it.
 
-    Called by every process of the phase.
+    Where the machine turns out slower than the plan supposed, training stops, the plan is cut to
+    the time that is left, and training goes on. Called by every process of the phase.
 
     Raises:
         Stopped: a signal ended it; what was trained is saved.
@@ -123,11 +125,25 @@ def run_phase(phase: Phase, until: float) -> None:
         _refit(phase, until)
     else:
         _plan(phase, until)
+    while not _trained(phase, until):
+        _refit(phase, until)
+
+
+def _trained(phase: Phase, until: float) -> bool:
+    """Train by the plan; False where it has to be cut first."""
     plan = json.loads(phase.plan.read_text("utf-8"))
-    run = Run(phase.task(tuple(plan["changes"])))
+    run = ClockedRun(phase.task(tuple(plan["changes"])), plan["steps"], plan["seconds"], until)
     run.run()
-    if not run.finished:
+    if run.finished:
+        return True
+    (behind,) = broadcast_object_list([run.behind])
+    if not behind:
         raise Stopped(f"{phase.name} was stopped; the same command goes on with it")
+    if run.main:
+        print(f"{phase.name}: steps take longer than planned for; fewer of them fit", flush=True)
+        write_json(phase.plan, plan | {"seconds": run.seconds()})
+    run.accelerator.wait_for_everyone()
+    return False
 
 
 def _plan(phase: Phase, until: float) -> None:
@@ -143,7 +159,7 @@ def _plan(phase: Phase, until: float) -> None:
     if (more := _more_tries(run, seconds)) > _TRIED:
         task, run = _try(phase, more)
     stages = phase.stages or {stage.name: 1.0 for stage in task.stages}
-    steps = planned_steps(run.pace, stages, seconds, _LEAST)
+    steps = planned_steps(run.pace, stages, seconds, LEAST)
     measured = {name: run.pace.mean(name) for name in run.pace.counts}
     _agree(phase, task.accelerator, steps, measured, seconds)
 
@@ -153,7 +169,7 @@ def _refit(phase: Phase, until: float) -> None:
     plan, seconds = json.loads(phase.plan.read_text("utf-8")), max(until - time.time(), 0.0)
     last = CheckpointFolder(phase.output / "checkpoints", 1).last()
     done = 0 if last is None else int(last.name.removeprefix("step_"))
-    steps = refitted_steps(plan["steps"], plan["seconds"], done, seconds, _LEAST)
+    steps = refitted_steps(plan["steps"], plan["seconds"], done, seconds, LEAST)
     if steps != plan["steps"]:
         config = phase.config()
         accelerator = make_accelerator(config.training.run, shards=phase.kind == "codec")

@@ -13,6 +13,7 @@ _RAMPS = ("kl_semantic", "kl_para", "adversarial")
 _VALIDATIONS = 8  # of a phase at most, and
 _FOR_VALIDATION = 0.05  # of its time at most
 _CHECKPOINT_SECONDS = 60.0
+LEAST = 2  # steps of a stage, however short the time
 _OVERDRAWN = 1.1  # times the time left, from which on a plan is cut
 
 

@@ -64,7 +64,8 @@ class Run:
                 f"{self.output} is finished: {self.at.step} of {total} steps; raise their number "
                 "to go on, or choose another output to start anew"
             )
-        self.train()
+        else:
+            self.train()
         if self.finished and self.main:
             self.keeper.say(self.task.publish(self.output))
         self.accelerator.wait_for_everyone()
