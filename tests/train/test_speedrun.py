@@ -10,6 +10,7 @@ import soundfile
 
 from data_prep.division import Recordings
 from secousti import SecoustiCodec
+from secousti.errors import SecoustiError
 from tests.train.corpus import toy_document, write_corpus
 from train.budget import clocked, launch
 from train.budget.ledger import Ledger, Stopped
@@ -99,7 +100,7 @@ def test_a_plan_is_cut_only_where_the_time_is_too_short():
     assert refitted_steps(steps, each, 120, 0.0, 2) == {"a": 100, "b": 22}
 
 
-@pytest.mark.parametrize("name", ["mini", "gpu"])
+@pytest.mark.parametrize("name", ["short", "mini", "gpu"])
 def test_shipped_recipes_are_whole(name, tmp_path):
     recipe = read_recipe(CONFIGS / "speedrun" / f"{name}.yaml")
     recordings = Recordings("train.jsonl", "valid.jsonl", 600.0, 60.0, 10, True, 5, {})
@@ -107,6 +108,22 @@ def test_shipped_recipes_are_whole(name, tmp_path):
     files = {phase: (tmp_path / "phases" / f"{phase}.yaml").read_text() for phase in recipe.phases}
     assert all("shared" not in text for text in files.values())  # no place of the file it came from
     assert sum(spec.share for spec in recipe.phases.values()) == pytest.approx(1)
+
+
+def test_minutes_choose_recipe_and_processes_and_a_job_keeps_its_recipe(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
+    chosen = {
+        minutes: Wish("x", tmp_path, minutes, gpus=None) for minutes in (2.0, 20.0, 44.0, 90.0)
+    }
+    names = {minutes: wish.recipe_file().stem for minutes, wish in chosen.items()}
+    assert names == {2.0: "short", 20.0: "short", 44.0: "short", 90.0: "mini"}
+    assert [wish.processes() for wish in chosen.values()] == [1, 3, 3, 3]
+    assert Wish("x", tmp_path, 20.0, gpus=2).processes() == 2
+    Ledger(tmp_path, 20.0, chosen[20.0].job())
+    assert Wish("x", tmp_path, 90.0).recipe_file().stem == "short"
+    with pytest.raises(SecoustiError, match="another job"):
+        Ledger(tmp_path, 20.0, Wish("x", tmp_path, 20.0, recipe="mini").job())
 
 
 def test_a_plan_that_proves_too_long_is_cut_while_it_trains(tmp_path, monkeypatch, capsys):

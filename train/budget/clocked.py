@@ -11,6 +11,7 @@ from train.engine.task import Task
 
 _LOOKS = 20  # of a whole plan, and
 _SECONDS = 10.0  # between two looks at least: to stop and go on takes seconds, too
+_BEHIND = 1.2  # times the time left, from which on it stops
 
 
 class ClockedRun(Run):
@@ -47,5 +48,7 @@ class ClockedRun(Run):
         if self.at.step % every or now - self.looked < _SECONDS:
             return False
         self.looked = now
-        left = self.until - now
-        return refitted_steps(self.steps, self.seconds(), self.at.step, left, LEAST) != self.steps
+        fitting = refitted_steps(
+            self.steps, self.seconds(), self.at.step, self.until - now, LEAST, _BEHIND
+        )
+        return fitting != self.steps

@@ -60,6 +60,7 @@ _TASKS: dict[Kind, Callable[[Any], Task]] = {
 _TRIED = 6  # steps of each stage that are timed at first
 _TRYING = 0.03  # of a phase's time goes to timing more of them, so that
 _MOST_TRIED = 40  # a busy moment does not decide how many there will be
+_CUT = 0.9  # of the time left is planned for where a plan proved too long: not to cut it again
 _SURE = 0.97  # of the time is planned for: steps are not all alike
 
 
@@ -126,7 +127,7 @@ def run_phase(phase: Phase, until: float) -> None:
     else:
         _plan(phase, until)
     while not _trained(phase, until):
-        _refit(phase, until)
+        _refit(phase, until, _CUT)
 
 
 def _trained(phase: Phase, until: float) -> bool:
@@ -164,9 +165,10 @@ def _plan(phase: Phase, until: float) -> None:
     _agree(phase, task.accelerator, steps, measured, seconds)
 
 
-def _refit(phase: Phase, until: float) -> None:
-    """Cut the plan of a phase that goes on where the time left is too short for it."""
-    plan, seconds = json.loads(phase.plan.read_text("utf-8")), max(until - time.time(), 0.0)
+def _refit(phase: Phase, until: float, share: float = 1.0) -> None:
+    """Cut the plan of a phase that goes on where ``share`` of the time left is too short for it."""
+    plan = json.loads(phase.plan.read_text("utf-8"))
+    seconds = share * max(until - time.time(), 0.0)
     last = CheckpointFolder(phase.output / "checkpoints", 1).last()
     done = 0 if last is None else int(last.name.removeprefix("step_"))
     steps = refitted_steps(plan["steps"], plan["seconds"], done, seconds, LEAST)

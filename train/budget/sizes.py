@@ -85,19 +85,25 @@ def planned_steps(
 
 
 def refitted_steps(
-    steps: Mapping[str, int], each: Mapping[str, float], done: int, seconds: float, least: int
+    steps: Mapping[str, int],
+    each: Mapping[str, float],
+    done: int,
+    seconds: float,
+    least: int,
+    overdrawn: float = _OVERDRAWN,
 ) -> dict[str, int]:
     """Fewer steps where those still to come no longer fit into ``seconds``; else the same.
 
     Args:
         steps: planned of each stage, in order. each: seconds of a step. done: steps of all.
+        overdrawn: from how many times ``seconds`` on they are cut.
     """
     behind: dict[str, int] = {}
     for name, count in steps.items():
         behind[name] = min(count, done)
         done -= behind[name]
     wanted = sum((steps[name] - behind[name]) * each[name] for name in steps)
-    if wanted <= _OVERDRAWN * max(seconds, 0.0):
+    if wanted <= overdrawn * max(seconds, 0.0):
         return dict(steps)
     share = max(seconds, 0.0) / wanted
     return {
