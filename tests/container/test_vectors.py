@@ -69,5 +69,7 @@ def test_the_packet() -> None:
 
 
 def test_a_run_that_cannot_be_decoded_is_named() -> None:
-    with pytest.raises(container.CorruptedError, match=r"record 0 \(at byte 30\): it holds a token"):
+    with pytest.raises(
+        container.CorruptedError, match=r"record 0 \(at byte 30\): it holds a token"
+    ):
         read("v2/bad-outside-codebook")

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from secousti import SecoustiError, load_codec
-from secousti.config import to_dict
 from secousti.p2psyn.config import PseudoConfig
 from secousti.p2psyn.pseudo_quantizer import PseudoQuantizer
 from secousti.p2psyn.teacher import Teacher
-from tests.p2psyn.toy import tiny_causal_config, tiny_config
+from tests.p2psyn.conftest import Make
+from tests.p2psyn.toy import tiny_config
 from train.engine.optim import rate
 from train.engine.run import Run
 from train.p2psyn.config import Config, OptimConfig, load
@@ -30,50 +26,6 @@ from train.p2psyn.crops import at_level
 from train.p2psyn.pseudo import PseudoTask, extract_tokens, train_pseudo
 from train.p2psyn.teacher import train_teacher
 from train.p2psyn.tokens import TokenCache, Tokens, padded, write_cache
-
-Make = Callable[..., Config]
-
-
-@pytest.fixture
-def make_config(tmp_path: Path) -> Make:
-    """A configuration whose corpus is six short recordings, written as a file and read again."""
-    corpus = tmp_path / "corpus"
-    corpus.mkdir()
-    rng = np.random.default_rng(0)
-    rows = []
-    for i in range(6):
-        t = np.arange(8000 + 900 * i) / 16000
-        wave = 0.2 * np.sin(2 * np.pi * (120 + 40 * i) * t) + 0.02 * rng.standard_normal(len(t))
-        soundfile.write(corpus / f"{i}.wav", wave, 16000)
-        row = {"audio": f"{i}.wav", "speaker": str(i % 2), "corpus": "toy", "language": "en"}
-        rows.append(json.dumps(row))
-    (corpus / "rows.jsonl").write_text("\n".join(rows))
-
-    def make(name: str = "run", causal: bool = False, **changes: object) -> Config:
-        optim = {"steps": 4, "clip": 1.0}
-        data = {
-            "codec": to_dict(tiny_causal_config() if causal else tiny_config()),
-            "data": {
-                "root": str(corpus),
-                "train": [str(corpus / "rows.jsonl")],
-                "cache": str(tmp_path / "cache"),
-                "workers": 0,
-            },
-            "teacher": {
-                "batch_size": 2, "segment": 2520, "discriminator_channels": 4,
-                "codebook_init": 0, "revive_every": 2, "adversarial_from": 1, "optim": optim,
-            },
-            "pseudo": {"batch_size": 3, "tokens": 20, "optim": optim},
-            "run": {
-                "output": str(tmp_path / name), "device": "cpu", "log_every": 1,
-                "validate_every": 2, "save_every": 2, "valid_items": 8,
-            },
-        }  # fmt: skip
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(data))
-        return load(path, tuple(f"{key}={value}" for key, value in changes.items()))
-
-    return make
 
 
 def steps_to(config: Config, stage: str, steps: int) -> Config:

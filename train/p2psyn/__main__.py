@@ -16,7 +16,7 @@ Teacher = Annotated[str | None, typer.Option(help="a saved teacher; default: the
 
 @app.callback()
 def about() -> None:
-    """Train and analyse P2PSynCodec: teacher, then tokens, then pseudo, then analyse."""
+    """Train and analyse P2PSynCodec: teacher, tokens, pseudo, maybe receiver; then analyse."""
 
 
 @app.command()
@@ -52,6 +52,24 @@ def pseudo(
     from train.p2psyn.pseudo import train_pseudo
 
     print(train_pseudo(load(file, _all(changes, set)), teacher, name, not fresh))
+
+
+@app.command()
+def receiver(
+    file: File,
+    changes: Changes = None,
+    codec: Annotated[
+        str | None, typer.Option(help="a saved codec; default: the best of the run's stage 2")
+    ] = None,
+    name: Annotated[str, typer.Option(help="folder below the run's output")] = "receiver",
+    set: Set = None,
+    fresh: Fresh = False,
+) -> None:
+    """Stage 3, not the paper's: tune decoder and pseudo VQs on what arrives; tokens stay."""
+    from train.p2psyn.config import load
+    from train.p2psyn.receiver import train_receiver
+
+    print(train_receiver(load(file, _all(changes, set)), codec, name, not fresh))
 
 
 @app.command()

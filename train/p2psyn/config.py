@@ -1,4 +1,4 @@
-"""A training file of P2PSynCodec; its keys are ``codec data teacher pseudo run``."""
+"""A training file of P2PSynCodec; its keys are ``codec data teacher pseudo receiver run``."""
 
 from __future__ import annotations
 
@@ -91,6 +91,21 @@ class PseudoTrainConfig:
 
 
 @dataclass(frozen=True)
+class ReceiverConfig:
+    """Stage 3, which the paper does not have: decoder and pseudo VQs on what arrives.
+
+    Weights and sizes of the losses are those of ``teacher``. ``tokens``: of a crop. ``mode``: how
+    it is decoded. ``adversarial_from``: the step at which discriminators start, ``None`` for never.
+    """
+
+    batch_size: int = 16
+    tokens: int = 100
+    mode: str = "all"
+    adversarial_from: int | None = None
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(schedule="cosine", clip=1.0))
+
+
+@dataclass(frozen=True)
 class RunConfig(BaseRunConfig):
     """``valid_items``: utterances that are validated on."""
 
@@ -106,6 +121,7 @@ class Config:
     codec: P2PSynConfig = field(default_factory=P2PSynConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     pseudo: PseudoTrainConfig = field(default_factory=PseudoTrainConfig)
+    receiver: ReceiverConfig = field(default_factory=ReceiverConfig)
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from secousti.audio.mel import slaney_filterbank
 from secousti.config import MelConfig
+from train.p2psyn.config import Config
 
 
 class LogMelDistance(nn.Module):
@@ -42,6 +43,12 @@ class LogMelDistance(nn.Module):
     def forward(self, decoded: Tensor, target: Tensor) -> Tensor:
         difference = self.log_mel(decoded) - self.log_mel(target)
         return difference.abs().mean() + difference.square().mean()
+
+
+def mel_distance(config: Config) -> LogMelDistance:
+    """The log-mel distance that a training file asks for."""
+    t = config.teacher
+    return LogMelDistance(config.codec.sample_rate, t.mel_fft, t.mel_hop, t.mel_window, t.mel_bands)
 
 
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:

@@ -18,15 +18,10 @@ from train.engine.optim import build_optimizer
 from train.engine.run import Run
 from train.engine.sound import Sample, score
 from train.engine.task import Stretch
+from train.p2psyn.adversary import Adversary
 from train.p2psyn.config import Config
 from train.p2psyn.crops import CropBatches
-from train.p2psyn.discriminator import Discriminators
-from train.p2psyn.losses import (
-    LogMelDistance,
-    adversarial_loss,
-    discriminator_loss,
-    feature_loss,
-)
+from train.p2psyn.losses import mel_distance
 from train.p2psyn.revive import CodebookCare
 from train.p2psyn.task import EXPORT, P2PSynTask, corpus_of
 
@@ -55,7 +50,7 @@ class TeacherTask(P2PSynTask):
         self.valid = _valid_batches(valid, config)
         self.teacher = Teacher(config.codec)
         add_weight_norm(self.teacher.encoder, self.teacher.decoder)
-        self.mel = _mel(config).to(accelerator.device)
+        self.mel = mel_distance(config).to(accelerator.device)
         quantizer = config.codec.quantizer
         self.care = CodebookCare(
             quantizer.pseudo_stages + 1,
@@ -65,12 +60,7 @@ class TeacherTask(P2PSynTask):
         ).to(accelerator.device)
         self.modules = {"codebook_care": self.care}
         self.replaced = 0  # codebook entries, in the step before
-        self.discriminators: Discriminators | None = None
-        if self.training.adversarial_from is not None:
-            sizes, channels = (
-                self.training.discriminator_sizes, self.training.discriminator_channels,
-            )  # fmt: skip
-            self.discriminators = Discriminators(sizes, channels)
+        self.adversary: Adversary | None = None
 
     def open(self, stage: Stretch) -> None:
         optim, accelerator = self.optim, self.accelerator
@@ -78,11 +68,9 @@ class TeacherTask(P2PSynTask):
         self.learners = {
             "teacher": Learner(accelerator, self.teacher, optimizer, optim.clip, optim.ema)
         }
-        if self.discriminators is not None:
-            optimizer = build_optimizer(self.discriminators.parameters(), optim)
-            self.learners["discriminators"] = Learner(
-                accelerator, self.discriminators, optimizer, optim.clip
-            )
+        if self.training.adversarial_from is not None:
+            self.adversary = Adversary(self.training, optim, accelerator)
+            self.learners["discriminators"] = self.adversary.learner
 
     def learn(self, batches: Sequence[Crops], step: int) -> dict[str, Tensor]:
         """The discriminators' update (once they have started) and the codec's gradient."""
@@ -100,9 +88,10 @@ class TeacherTask(P2PSynTask):
         }
         figures: dict[str, Tensor] = {}
         start = weights.adversarial_from
-        if self.discriminators is not None and start is not None and step > start:
-            figures["discriminator"] = self._step_discriminators(batch, audio.detach(), step)
-            terms.update(self._adversarial(batch, audio))
+        if self.adversary is not None and start is not None and step > start:
+            rate = self.learning_rate(step)
+            figures["discriminator"] = self.adversary.learn(batch, audio.detach(), rate)
+            terms.update(self.adversary.terms(batch, audio))
         loss = torch.stack(list(terms.values())).sum()
         learner.backward(loss)
         self._last = (batch, quantized.codes)
@@ -159,27 +148,6 @@ class TeacherTask(P2PSynTask):
         teacher.load_state_dict(published_weights(collected["teacher"]))
         teacher.folded().save_pretrained(folder / EXPORT)
 
-    def _step_discriminators(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
-        learner = self.learners["discriminators"]
-        with self.accelerator.autocast():
-            logits, _ = learner.model(torch.cat([real, fake]))
-            pairs = [branch.chunk(2) for branch in logits]
-            loss = discriminator_loss([r for r, _ in pairs], [f for _, f in pairs])
-        learner.descend(loss, self.learning_rate(step))
-        return loss.detach()
-
-    def _adversarial(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        discriminators = self.learners["discriminators"].module.requires_grad_(False)
-        with self.accelerator.autocast():
-            logits, fake_features = discriminators(fake)
-            with torch.no_grad():
-                _, real_features = discriminators(real)
-        discriminators.requires_grad_(True)
-        return {
-            "adversarial": self.training.adversarial_weight * adversarial_loss(logits),
-            "feature": self.training.feature_weight * feature_loss(real_features, fake_features),
-        }
-
     def _care(self, batch: Tensor, codes: Tensor, done: int) -> int:
         """Count used codebook entries; how many unused ones were replaced."""
         self.care.count(codes)
@@ -202,8 +170,3 @@ def _valid_batches(corpus: PackedCorpus, config: Config) -> list[Tensor]:
     segment -= config.codec.backbone.coefficients
     crops = CropBatches(corpus, 8, segment, seed=1, level_db=config.data.level_db)
     return [crops[i].audio[:, None] for i in range(max(1, config.run.valid_items // 8))]
-
-
-def _mel(config: Config) -> LogMelDistance:
-    t = config.teacher
-    return LogMelDistance(config.codec.sample_rate, t.mel_fft, t.mel_hop, t.mel_window, t.mel_bands)
