@@ -33,9 +33,14 @@ def parts() -> list[Path]:
     return [SOURCE / f"{name}.c" for name in names.split()]
 
 
-def build(target: Path, *flags: str, sources: list[Path] | None = None) -> Path:
+def build(
+    target: Path,
+    *flags: str,
+    sources: list[Path] | None = None,
+    libraries: tuple[str, ...] = (),
+) -> Path:
     """Compile into ``target``; a warning is an error."""
-    files = [str(path) for path in sources or parts()]
+    files = [*(str(path) for path in sources or parts()), *libraries]
     subprocess.run(
         [compiler(), *FLAGS, *flags, "-I", str(SOURCE), "-o", str(target), *files], check=True
     )
