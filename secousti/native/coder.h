@@ -49,7 +49,8 @@ typedef struct {
     uint8_t hash[4];               /* of the network */
 } sct_coder;
 
-/* Whether sizes are within bounds and all sums exact; the tensors must have their shapes. */
+/* Whether the sizes are within bounds; and whether all sums are exact, of tensors that have them. */
+_Bool sct_network_sized(const sct_network *network);
 _Bool sct_network_sound(const sct_network *network);
 _Bool sct_voice_code_sound(const sct_voice_code *code);
 

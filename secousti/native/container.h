@@ -33,6 +33,9 @@ typedef struct {
     _Bool whole; /* a whole file: it has 4 bytes of the token hash and 2 of the voice hash */
 } sct_header;
 
+/* Whether everything lies within the limits; SCT_REFUSED else. */
+_Bool sct_check_header(const sct_header *header, sct_fault *fault);
+
 /* Whether the tokens (voices) of a file are those that what has this hash makes. */
 _Bool sct_reads_tokens(const sct_header *header, const uint8_t token_hash[SCT_HASH]);
 _Bool sct_reads_voices(const sct_header *header, const uint8_t voice_hash[SCT_HASH]);

@@ -15,9 +15,6 @@ extern const uint8_t sct_magic[4];
    if it is a stream's, whose checksum comes first. */
 _Bool sct_take_facts(sct_cursor *cursor, uint8_t version, sct_header *header, uint8_t *flags);
 
-/* Whether everything lies within the limits; SCT_REFUSED else. */
-_Bool sct_check_header(const sct_header *header, sct_fault *fault);
-
 /* Magic to facts at `out`; bytes. `more`: the flag of that name. */
 size_t sct_put_facts(const sct_header *header, _Bool more, uint8_t out[SCT_MOST_FACTS]);
 

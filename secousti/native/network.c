@@ -162,7 +162,7 @@ static _Bool rows_exact(const int8_t *matrix, size_t rows, uint32_t size) {
     return 1;
 }
 
-static _Bool sizes_sound(const sct_network *network) {
+_Bool sct_network_sized(const sct_network *network) {
     uint64_t tokens = 1;
     if (!network->num_groups || network->num_groups > SCT_MAX_GROUPS) return 0;
     for (uint32_t i = 0; i < network->num_groups; i++) {
@@ -175,7 +175,7 @@ static _Bool sizes_sound(const sct_network *network) {
 }
 
 _Bool sct_network_sound(const sct_network *network) {
-    if (!sizes_sound(network)) return 0;
+    if (!sct_network_sized(network)) return 0;
     const uint32_t hidden = network->hidden;
     _Bool sound = rows_exact(network->recurrent, 3 * (size_t)hidden, hidden);
     for (uint32_t i = 0; i < network->num_groups; i++) {

@@ -56,7 +56,8 @@ def ours(
 
 def theirs(data: bytes, piped: bool = False, block: int = 700) -> tuple[np.ndarray, int, int]:
     with WavReader(Pipe(data) if piped else io.BytesIO(data)) as reader:
-        frames, parts = -1 if reader.frames is None else reader.frames, []
+        frames = -1 if reader.frames is None else reader.frames
+        parts: list[np.ndarray] = []
         while not parts or len(parts[-1]) == block:
             parts.append(reader.read(block))
         return np.concatenate(parts), reader.sample_rate, frames
