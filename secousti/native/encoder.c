@@ -15,6 +15,7 @@
 
 enum { AT_ONCE = 16, BLOCK = 512 }; /* tokens; samples */
 static const float loudest = 2;
+static const int64_t longest = (int64_t)1 << 40; /* samples that can be expected */
 
 struct sct_encoder {
     sct_resampler resampler;
@@ -171,6 +172,7 @@ static int64_t all_frames(const sct_encoder *encoder, int64_t samples) {
 
 void sct_encoder_expect(sct_encoder *encoder, int64_t num_samples) {
     if (encoder->ended) sct_encoder_restart(encoder);
+    if (num_samples > longest) num_samples = longest;
     const int64_t samples = sct_resampler_length(&encoder->resampler, num_samples);
     sct_speaker_window(&encoder->speaker, all_frames(encoder, samples), &encoder->first,
                        &encoder->last);

@@ -8,7 +8,7 @@
 #include "limits.h"
 #include "wide.h"
 
-enum { NAME = 96, KERNEL = 3, MOST_CHANNELS = 4096, MOST_WINDOW = 1 << 16, STEPS = 127 };
+enum { NAME = 96, KERNEL = 3, MOST_CHANNELS = 4096, MOST_WINDOW = 1 << 13, STEPS = 127 };
 #define PREFIX "paralinguistic."
 static const double norm_epsilon = 1e-5;
 
