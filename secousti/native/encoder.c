@@ -7,6 +7,7 @@
 #include "fsq.h"
 #include "limits.h"
 #include "logmel.h"
+#include "p2psyn_encoder.h"
 #include "resample.h"
 #include "seanet.h"
 #include "speaker.h"
@@ -18,6 +19,7 @@ static const float loudest = 2;
 static const int64_t longest = (int64_t)1 << 40; /* samples that can be expected */
 
 struct sct_encoder {
+    sct_p2psyn_encoder *p2psyn; /* does all of it, if the codec is one */
     sct_resampler resampler;
     sct_logmel mel;
     sct_seanet net;
@@ -35,6 +37,12 @@ struct sct_encoder {
     size_t made;
     _Bool damaged;
 };
+
+static _Bool is_p2psyn(const sct_weights *weights) {
+    sct_fault unsaid = {0};
+    const char *kind = sct_weights_find(weights, "facts.kind", SCT_U8, SCT_SHAPE(6), &unsaid);
+    return kind && !memcmp(kind, "p2psyn", 6);
+}
 
 static _Bool word_is(const sct_weights *weights, const char *name, const char *word,
                      sct_fault *fault) {
@@ -103,6 +111,8 @@ static _Bool begin_projection(sct_encoder *encoder, const sct_weights *weights, 
 static _Bool begin(sct_encoder *encoder, const sct_weights *weights, uint32_t rate,
                    sct_fault *fault) {
     int32_t own;
+    if (is_p2psyn(weights))
+        return sct_p2psyn_encoder_open(weights, rate, &encoder->p2psyn, fault) == SCT_SOUND;
     if (rate < SCT_MIN_RATE || rate > SCT_MAX_RATE)
         return sct_fail(fault, SCT_REFUSED, "a sample rate must be %d to %d Hz, found %u",
                         SCT_MIN_RATE, SCT_MAX_RATE, rate);
@@ -137,6 +147,7 @@ sct_verdict sct_encoder_open(const sct_weights *weights, uint32_t sample_rate,
 
 void sct_encoder_close(sct_encoder *encoder) {
     if (!encoder) return;
+    sct_p2psyn_encoder_close(encoder->p2psyn);
     sct_resampler_end(&encoder->resampler);
     sct_logmel_end(&encoder->mel);
     sct_seanet_end(&encoder->net);
@@ -149,6 +160,11 @@ void sct_encoder_close(sct_encoder *encoder) {
 }
 
 void sct_encoder_restart(sct_encoder *encoder) {
+    encoder->ended = encoder->damaged = 0;
+    if (encoder->p2psyn) {
+        sct_p2psyn_encoder_restart(encoder->p2psyn);
+        return;
+    }
     sct_resampler_restart(&encoder->resampler);
     sct_logmel_restart(&encoder->mel);
     sct_seanet_restart(&encoder->net);
@@ -156,11 +172,11 @@ void sct_encoder_restart(sct_encoder *encoder) {
     sct_speaker_restart(&encoder->speaker);
     encoder->pending = 0;
     encoder->count = encoder->first = 0, encoder->last = -1;
-    encoder->ended = encoder->damaged = 0;
 }
 
 /* Samples that the codec has received when `count` of the recording are there. */
 int64_t sct_encoder_samples(const sct_encoder *encoder) {
+    if (encoder->p2psyn) return sct_p2psyn_encoder_samples(encoder->p2psyn);
     return sct_resampler_length(&encoder->resampler, encoder->resampler.received);
 }
 
@@ -172,6 +188,7 @@ static int64_t all_frames(const sct_encoder *encoder, int64_t samples) {
 
 void sct_encoder_expect(sct_encoder *encoder, int64_t num_samples) {
     if (encoder->ended) sct_encoder_restart(encoder);
+    if (encoder->p2psyn) return; /* it keeps no voice */
     if (num_samples > longest) num_samples = longest;
     const int64_t samples = sct_resampler_length(&encoder->resampler, num_samples);
     sct_speaker_window(&encoder->speaker, all_frames(encoder, samples), &encoder->first,
@@ -179,6 +196,7 @@ void sct_encoder_expect(sct_encoder *encoder, int64_t num_samples) {
 }
 
 size_t sct_encoder_room(const sct_encoder *encoder, size_t count) {
+    if (encoder->p2psyn) return sct_p2psyn_encoder_room(encoder->p2psyn, count);
     const int64_t held = (int64_t)(encoder->resampler.count + count);
     const size_t samples = (size_t)sct_resampler_length(&encoder->resampler, held);
     const size_t frames = (samples + encoder->mel.filled) / encoder->mel.hop + encoder->pending;
@@ -189,7 +207,9 @@ size_t sct_encoder_voice_size(const sct_encoder *encoder) { return encoder->spea
 
 sct_verdict sct_encoder_voice(sct_encoder *encoder, int8_t *voice, sct_fault *fault) {
     *fault = (sct_fault){0};
-    if (encoder->speaker.count)
+    if (encoder->p2psyn)
+        sct_fail(fault, SCT_REFUSED, "this codec keeps no voice");
+    else if (encoder->speaker.count)
         sct_speaker_voice(&encoder->speaker, voice);
     else
         sct_fail(fault, SCT_REFUSED, "no audio has come in yet: push at least one mel frame of it");
@@ -242,7 +262,7 @@ static void resample(sct_encoder *encoder, _Bool end) {
 
 /* The tokens that are complete, and what is wrong with them. */
 static sct_verdict finish(sct_encoder *encoder, size_t *made, sct_fault *fault) {
-    make_tokens(encoder);
+    if (!encoder->p2psyn) make_tokens(encoder);
     *made = encoder->damaged ? 0 : encoder->made;
     if (encoder->damaged)
         sct_fail(fault, SCT_DAMAGED, "the weights give no tokens: their numbers are damaged");
@@ -270,6 +290,13 @@ static _Bool sound(const float *samples, size_t count, sct_fault *fault) {
 }
 
 static void push(sct_encoder *encoder, const float *samples, size_t count) {
+    size_t made = 0;
+    if (encoder->p2psyn) {
+        sct_p2psyn_encoder_push(encoder->p2psyn, samples, count, encoder->tokens + encoder->made,
+                                &made);
+        encoder->made += made;
+        return;
+    }
     if (encoder->ended && count) sct_encoder_restart(encoder);
     for (size_t part; count; samples += part, count -= part) {
         part = count < SCT_RESAMPLE_MOST ? count : SCT_RESAMPLE_MOST;
@@ -303,6 +330,10 @@ sct_verdict sct_encoder_flush(sct_encoder *encoder, uint32_t *tokens, size_t *ma
                               sct_fault *fault) {
     static const double silence[BLOCK];
     begin_push(encoder, tokens, made, fault);
+    if (encoder->p2psyn) {
+        sct_p2psyn_encoder_flush(encoder->p2psyn, tokens, made);
+        return SCT_SOUND;
+    }
     if (encoder->ended) return SCT_SOUND;
     resample(encoder, 1);
     const int64_t frames = all_frames(encoder, sct_encoder_samples(encoder));

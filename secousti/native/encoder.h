@@ -13,7 +13,8 @@ typedef struct sct_encoder sct_encoder;
 
 /* An encoder of mono sound at `sample_rate` Hz (SCT_MIN_RATE to SCT_MAX_RATE). The weights must
    outlive it. *encoder is NULL after a fault: SCT_REFUSED if it is no rate, or the codec is not one
-   that is encoded here (kind "secousti", causal, in float64, with FSQ and without pitch). */
+   that is encoded here (kind "secousti", causal, in float64, with FSQ and without pitch; or kind
+   "p2psyn", causal, which keeps no voice). */
 sct_verdict sct_encoder_open(const sct_weights *weights, uint32_t sample_rate,
                              sct_encoder **encoder, sct_fault *fault);
 void sct_encoder_close(sct_encoder *encoder);

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tests.native import library
 
 NAMES = "fault checksum weights wide wide_conv fourier transformer logmel resample seanet fsq "
-NAMES += "speaker encoder"
+NAMES += "speaker encoder parts convnext p2psyn_encoder"
 SOURCES = [library.SOURCE / f"{name}.c" for name in NAMES.split()]
 
 
