@@ -209,7 +209,7 @@ def test_codecs_that_are_refused(c: ctypes.CDLL, tmp_path: Path) -> None:
     word = np.frombuffer(b"float32", np.uint8)
     tensors = native_tensors(small_codec())
     for change, says in (
-        ({"facts.kind": np.frombuffer(b"p2psyn", np.uint8)}, 'kind is "p2psyn"'),
+        ({"facts.kind": np.frombuffer(b"other", np.uint8)}, 'kind is "other"'),
         ({"config.encode_precision": word}, 'encode_precision is "float32"'),
         ({"encoder.attention.positions": np.zeros(4, np.float32)}, "token attention"),
         ({"quantizer.levels": np.array([3, 1], np.int32)}, "no codebook"),
