@@ -133,7 +133,7 @@ class SecoustiNetworks(Codec):
 
         The mel of a token is final at once: nothing later changes it.
         """
-        g = self.paralinguistic.project(voice)
+        g = self.paralinguistic.project(voice.to(self._decode_dtype))
         if state is not None:
             return self.token_mel(codes, g, state)
         if codes.shape[-1] <= _CHUNK_TOKENS or not self.config.seanet.causal:

@@ -74,7 +74,8 @@ def _parameters(codec: Codec) -> Tensors:
     plain = copy.deepcopy(codec).cpu().eval()
     fold_weight_norm(plain)
     unused = tuple(set(codec.not_in_encoder) & set(codec.not_in_decoder))
-    named = [*plain.named_parameters(), *plain.named_buffers()]
+    several = {"remove_duplicate": False}  # one tensor may have several names
+    named = [*plain.named_parameters(**several), *plain.named_buffers(**several)]
     return {
         name: _narrowed(name, tensor.detach())
         for name, tensor in named

@@ -6,7 +6,7 @@
    ring of keys and values takes time; both are read once, in order. The ring holds bfloat16, which
    is the upper half of a float. A row that is not finite becomes NaN, and no other row does. */
 
-#include "lanes.h"
+#include "layers.h"
 
 typedef struct {
     const int8_t *weight;   /* [outputs, inputs] */
@@ -35,9 +35,6 @@ typedef struct {
     float scale;
     int32_t zero;
 } grid;
-
-/* IEEE 754 defines it to the last bit; without -fmath-errno it is one instruction. */
-INLINE float root(float x) { return __builtin_sqrtf(x); }
 
 /* 8 bits for x[n], zero exactly on the grid; a scale of NaN if x is not finite. */
 static grid quantize(const float *x, uint8_t *q, int n) {
@@ -96,27 +93,6 @@ static void multiply(const matrix *m, const float *x, int rows, uint8_t *q, grid
     }
 }
 
-static void normalise(const float *x, const float *gain, const float *bias, float epsilon, float *y,
-                      int n) {
-    lanes total = {0}, square = {0};
-    for (int i = 0; i < n; i += LANES) total += load(x + i, n - i);
-    const float mean = sum(total) / (float)n;
-    for (int i = 0; i < n; i++) y[i] = x[i] - mean;
-    for (int i = 0; i < n; i += LANES) {
-        const lanes v = load(y + i, n - i);
-        square += v * v;
-    }
-    const float factor = 1 / root(sum(square) / (float)n + epsilon);
-    for (int i = 0; i < n; i++) y[i] = y[i] * factor * gain[i] + bias[i];
-}
-
-static void gelu(float *x, int n) {
-    for (int i = 0; i < n; i += LANES) {
-        const lanes v = load(x + i, n - i);
-        store(x + i, 0.5f * v * (1 + error_function(v * 0.70710678f)), n - i);
-    }
-}
-
 static void rotate(float *x, const float *cosine, const float *sine, int heads, int half) {
     for (int h = 0; h < heads; h++)
         for (int i = 0; i < half; i++) {
@@ -168,10 +144,6 @@ static void attend(const float *q, const uint16_t *keys, const uint16_t *values,
             weigh(values + i, weights, known, d, 64, y + i);
         else
             weigh(values + i, weights, known, d, d - i, y + i);
-}
-
-static void add(float *x, const float *gain, const float *y, int n) {
-    for (int i = 0; i < n; i++) x[i] += gain[i] * y[i];
 }
 
 /* x [d_model] through all layers, in place. ring: [layers, 2, heads, context, d].

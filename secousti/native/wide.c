@@ -206,3 +206,18 @@ INLINE void sct_wide_turns_body(const double *x, size_t size, double *sines, dou
 }
 SCT_LEVELS(sct_wide_turns, (const double *x, size_t size, double *sines, double *cosines),
            (x, size, sines, cosines))
+
+INLINE void sct_wide_sines_body(double *x, size_t size) {
+    for (size_t i = 0; i < size; i += WIDE) {
+        wide sine, cosine;
+        wide_turn(wide_of(x + i, size - i), &sine, &cosine);
+        wide_store(x + i, sine, size - i);
+    }
+}
+SCT_LEVELS(sct_wide_sines, (double *x, size_t size), (x, size))
+
+INLINE void sct_wide_powers_body(double *x, size_t size) {
+    for (size_t i = 0; i < size; i += WIDE)
+        wide_store(x + i, wide_exp(wide_of(x + i, size - i)), size - i);
+}
+SCT_LEVELS(sct_wide_powers, (double *x, size_t size), (x, size))

@@ -36,6 +36,10 @@ void sct_wide_softmax(double *x, size_t size);
 /* Sines and cosines of x[size]. */
 void sct_wide_turns(const double *x, size_t size, double *sines, double *cosines);
 
+/* Every number of x[size] becomes its sine, or e to its power. */
+void sct_wide_sines(double *x, size_t size);
+void sct_wide_powers(double *x, size_t size);
+
 double sct_wide_root(double x);
 
 #endif

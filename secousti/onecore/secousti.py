@@ -148,7 +148,7 @@ class PackedSecousti(PackedCodec):
         return init_states(((n, getattr(self, n)) for n in parts), *start)
 
     def _project(self, voice: Tensor) -> Tensor:
-        return self.source.paralinguistic.project(voice.to(self.dtype))
+        return self.source.paralinguistic.project(voice.to(self.connector.dtype))
 
 
 def _packed_backbones(module: M, precision: Precision) -> M:

@@ -6,6 +6,7 @@ import itertools
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from secousti.config import ParalinguisticConfig
 from secousti.paralinguistic.recurrence import GRU
@@ -61,8 +62,8 @@ class ParalinguisticEncoder(nn.Module):
         return outputs[torch.arange(len(lengths), device=mel.device), lengths - 1]
 
     def project(self, voice: Tensor) -> Tensor:
-        """[B, hidden_size] -> G [B, output_dim] (the mean)."""
-        return self.mu(voice)
+        """[B, hidden_size] -> G [B, output_dim] (the mean), in the precision of ``voice``."""
+        return F.linear(voice, self.mu.weight.to(voice.dtype), self.mu.bias.to(voice.dtype))
 
     def window(self, num_frames: int) -> slice:
         """Which mel frames of a recording of ``num_frames`` the encoder is given."""

@@ -52,7 +52,7 @@ def test_the_sanitizers_are_awake(tmp_path: Path) -> None:
     source = build.SOURCE.read_text()
     for header in build.FOLDER.glob("*.h"):
         (tmp_path / header.name).write_text(header.read_text())
-    broken = source.replace("i < n; i++) x[i] += gain", "i <= n; i++) x[i] += gain")
+    broken = source.replace("i < n; i++) y[(size_t)r * n", "i <= n; i++) y[(size_t)r * n")
     assert broken != source
     (tmp_path / "native.c").write_text(broken)
     with pytest.MonkeyPatch.context() as patch:
