@@ -9,6 +9,10 @@
 
 #include "weights.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct sct_encoder sct_encoder;
 
 /* An encoder of mono sound at `sample_rate` Hz (SCT_MIN_RATE to SCT_MAX_RATE). The weights must
@@ -51,5 +55,9 @@ sct_verdict sct_encoder_voice(sct_encoder *encoder, int8_t *voice, sct_fault *fa
 
 /* Samples so far, at the codec's rate: what a file's header tells. */
 int64_t sct_encoder_samples(const sct_encoder *encoder);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

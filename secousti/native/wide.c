@@ -76,24 +76,25 @@ PRODUCTS(twos)
 PRODUCTS(fours)
 PRODUCTS(eights)
 
-/* Outputs one after the other, so that weights come from memory once for all rows. */
+/* A few rows stay in the nearest cache while all weights pass by. */
 #define LINEAR(name, vectors)                                                                   \
+    INLINE void block_##vectors(const float *weight, const float *bias, size_t inputs,          \
+                                size_t outputs, const double *x, size_t step, int rows,         \
+                                double *y) {                                                    \
+        double sums[ROWS];                                                                      \
+        for (size_t o = 0; o < outputs; o++) {                                                  \
+            products_##vectors(weight + o * inputs, inputs, x, step, rows, sums);               \
+            for (int r = 0; r < rows; r++)                                                      \
+                y[(size_t)r * outputs + o] = sums[r] + (bias ? (double)bias[o] : 0);            \
+        }                                                                                       \
+    }                                                                                           \
     INLINE __attribute__((unused)) void name(                                                   \
         const float *weight, const float *bias, size_t inputs, size_t outputs,                  \
         const double *x, size_t step, size_t count, double *y) {                                \
-        double sums[ROWS];                                                                      \
-        for (size_t o = 0; o < outputs; o++, weight += inputs) {                                \
-            const double start = bias ? (double)bias[o] : 0;                                    \
-            size_t row = 0;                                                                     \
-            for (; row + ROWS <= count; row += ROWS) {                                          \
-                products_##vectors(weight, inputs, x + row * step, step, ROWS, sums);           \
-                for (size_t r = 0; r < ROWS; r++) y[(row + r) * outputs + o] = sums[r] + start; \
-            }                                                                                   \
-            for (; row < count; row++) {                                                        \
-                products_##vectors(weight, inputs, x + row * step, step, 1, sums);              \
-                y[row * outputs + o] = sums[0] + start;                                         \
-            }                                                                                   \
-        }                                                                                       \
+        for (; count >= ROWS; count -= ROWS, x += ROWS * step, y += ROWS * outputs)             \
+            block_##vectors(weight, bias, inputs, outputs, x, step, ROWS, y);                   \
+        for (; count; count--, x += step, y += outputs)                                         \
+            block_##vectors(weight, bias, inputs, outputs, x, step, 1, y);                      \
     }
 
 LINEAR(sct_wide_linear_128, twos)
@@ -174,27 +175,64 @@ INLINE void sct_wide_softmax_body(double *x, size_t size) {
 }
 SCT_LEVELS(sct_wide_softmax, (double *x, size_t size), (x, size))
 
-INLINE void sct_wide_attend_body(const double *q, const double *keys, const double *values,
-                                 size_t known, size_t size, double *weights, double *y) {
-    const double scale = 1 / root((double)size);
-    for (size_t p = 0; p < known; p++) {
-        wide sum = {0};
-        for (size_t i = 0; i < size; i += WIDE)
-            sum += wide_of(q + i, size - i) * wide_of(keys + p * size + i, size - i);
-        weights[p] = wide_sum(sum) * scale;
-    }
-    sct_wide_softmax_body(weights, known);
-    for (size_t i = 0; i < size; i += WIDE) {
-        wide sum = {0};
-        for (size_t p = 0; p < known; p++)
-            sum += weights[p] * wide_of(values + p * size + i, size - i);
-        wide_store(y + i, sum, size - i);
-    }
+/* The first `left` of eight numbers at x, with zeros after them in `room` if there are fewer. */
+INLINE const double *eight(const double *x, size_t left, double *room) {
+    if (left >= WIDE) return x;
+    memset(room, 0, WIDE * sizeof *room);
+    memcpy(room, x, left * sizeof *room);
+    return room;
 }
-SCT_LEVELS(sct_wide_attend,
-           (const double *q, const double *keys, const double *values, size_t known, size_t size,
-            double *weights, double *y),
-           (q, keys, values, known, size, weights, y))
+
+#define ATTEND(name, vectors)                                                                    \
+    INLINE double dot_##vectors(const double *a, const double *b, size_t size) {                 \
+        enum { SIZE = sizeof(vectors) / sizeof(double), PARTS = WIDE / SIZE };                   \
+        vectors sum[PARTS] = {{0}}, v, w;                                                        \
+        double room[2][WIDE];                                                                    \
+        wide joined;                                                                             \
+        for (size_t i = 0; i < size; i += WIDE) {                                                \
+            const double *x = eight(a + i, size - i, room[0]);                                   \
+            const double *y = eight(b + i, size - i, room[1]);                                   \
+            UNROLLED for (int p = 0; p < PARTS; p++) {                                           \
+                memcpy(&v, x + p * SIZE, sizeof v);                                              \
+                memcpy(&w, y + p * SIZE, sizeof w);                                              \
+                sum[p] += v * w;                                                                 \
+            }                                                                                    \
+        }                                                                                        \
+        memcpy(&joined, sum, sizeof joined);                                                     \
+        return wide_sum(joined);                                                                 \
+    }                                                                                            \
+    INLINE void gather_##vectors(const double *weights, const double *values, size_t known,      \
+                                 size_t size, size_t left, double *y) {                          \
+        enum { SIZE = sizeof(vectors) / sizeof(double), PARTS = WIDE / SIZE };                   \
+        vectors sum[PARTS] = {{0}}, v;                                                           \
+        double room[WIDE];                                                                       \
+        for (size_t k = 0; k < known; k++) {                                                     \
+            const double *x = eight(values + k * size, left, room);                              \
+            UNROLLED for (int p = 0; p < PARTS; p++) {                                           \
+                memcpy(&v, x + p * SIZE, sizeof v);                                              \
+                sum[p] += weights[k] * v;                                                        \
+            }                                                                                    \
+        }                                                                                        \
+        memcpy(y, sum, (left < WIDE ? left : WIDE) * sizeof *y);                                 \
+    }                                                                                            \
+    INLINE __attribute__((unused)) void name(const double *q, const double *keys,                \
+                                             const double *values, size_t known, size_t size,    \
+                                             double *weights, double *y) {                       \
+        const double scale = 1 / root((double)size);                                             \
+        for (size_t k = 0; k < known; k++)                                                       \
+            weights[k] = dot_##vectors(q, keys + k * size, size) * scale;                        \
+        sct_wide_softmax_body(weights, known);                                                   \
+        for (size_t i = 0; i < size; i += WIDE)                                                  \
+            gather_##vectors(weights, values + i, known, size, size - i, y + i);                 \
+    }
+
+ATTEND(sct_wide_attend_128, twos)
+ATTEND(sct_wide_attend_256, fours)
+ATTEND(sct_wide_attend_512, eights)
+SCT_LEVELS_BY_SIZE(sct_wide_attend,
+                   (const double *q, const double *keys, const double *values, size_t known,
+                    size_t size, double *weights, double *y),
+                   (q, keys, values, known, size, weights, y))
 
 INLINE void sct_wide_turns_body(const double *x, size_t size, double *sines, double *cosines) {
     for (size_t i = 0; i < size; i += WIDE) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import subprocess
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_weights_without_numbers_give_a_status(c: ctypes.CDLL, tmp_path: Path) -
 
 def test_sanitizers_and_memory_that_runs_out(toy: Path, tmp_path: Path) -> None:
     """Every allocation fails once; the ids of a program are those of the shared library."""
-    failing = ("-D_POSIX_C_SOURCE=200809L", "-include", str(HERE / "failing_memory.h"))
+    failing = ("-D_POSIX_C_SOURCE=200809L", "-include", str(HERE / "failing.h"))
     sources = [*encoding.SOURCES, HERE / "encode.c"]
     program = library.build(
         tmp_path / "encode",
@@ -249,3 +250,22 @@ def test_sanitizers_and_memory_that_runs_out(toy: Path, tmp_path: Path) -> None:
     expected = small_codec().encode((samples, 16000)).codes[0, 0]
     np.testing.assert_array_equal(np.array(done.stdout.split(), np.int64), expected)
     assert b"allocations failed" in done.stderr
+
+
+def test_the_program_of_the_page_is_compiled_as_its_reader_would(toy: Path, tmp_path: Path) -> None:
+    page = (HERE.parents[1] / "docs" / "embed.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- compiled: encode -->\n```c\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    (tmp_path / "program.c").write_text(found[1], encoding="utf-8")
+    program = library.build(
+        tmp_path / "program",
+        sources=[*encoding.SOURCES, tmp_path / "program.c"],
+        libraries=("-lm",),
+    )
+    samples = np.round(speech(1.0, 16000) * 32767).astype(np.int16)
+    done = subprocess.run([program, toy], input=samples.tobytes(), capture_output=True, check=True)
+    expected = small_codec().encode((samples, 16000)).codes[0, 0]
+    np.testing.assert_array_equal(np.array(done.stdout.split(), np.int64), expected)
+    wrong = subprocess.run([program, tmp_path / "none.sctm"], capture_output=True, check=False)
+    assert wrong.returncode != 0
+    assert b"cannot be opened" in wrong.stderr
