@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "meldecoder.h"
+#include "p2psyn_decoder.h"
 #include "sct.h"
 #include "vocoder.h"
 
@@ -9,6 +10,7 @@ enum { TOGETHER = 8 }; /* tokens at once, if so many come: their weights are rea
 
 struct sct_decoder {
     sct_model_facts facts;
+    sct_p2psyn_decoder *p2psyn; /* does all of it, if the codec is one */
     sct_meldecoder mel;
     sct_vocoder vocoder;
     float *frames; /* [TOGETHER * unit, mels] */
@@ -25,8 +27,16 @@ static _Bool check_sizes(const sct_decoder *decoder, sct_fault *fault) {
     return sct_fail(fault, SCT_REFUSED, "the facts of the weights are not those of their networks");
 }
 
+static _Bool is_p2psyn(const sct_weights *weights) {
+    sct_fault unsaid = {0};
+    const char *kind = sct_weights_find(weights, "facts.kind", SCT_U8, SCT_SHAPE(6), &unsaid);
+    return kind && !memcmp(kind, "p2psyn", 6);
+}
+
 static _Bool begin(sct_decoder *decoder, const sct_model *model, sct_fault *fault) {
     const sct_weights *weights = sct_model_weights(model);
+    if (is_p2psyn(weights))
+        return sct_p2psyn_decoder_open(weights, 0, &decoder->p2psyn, fault) == SCT_SOUND;
     if (!sct_meldecoder_begin(&decoder->mel, weights, TOGETHER, fault)) return 0;
     const size_t frames = TOGETHER * decoder->mel.upsample.unit, mels = decoder->mel.num_mels;
     const size_t most = frames > SCT_MOST_LOOKAHEAD ? frames : SCT_MOST_LOOKAHEAD;
@@ -60,6 +70,7 @@ sct_verdict sct_decoder_new(const sct_model *model, const float *voice, sct_deco
 
 void sct_decoder_free(sct_decoder *decoder) {
     if (!decoder) return;
+    sct_p2psyn_decoder_close(decoder->p2psyn);
     sct_meldecoder_end(&decoder->mel);
     sct_vocoder_end(&decoder->vocoder);
     free(decoder->frames);
@@ -68,6 +79,10 @@ void sct_decoder_free(sct_decoder *decoder) {
 }
 
 void sct_decoder_restart(sct_decoder *decoder) {
+    if (decoder->p2psyn) {
+        sct_p2psyn_decoder_restart(decoder->p2psyn);
+        return;
+    }
     sct_meldecoder_restart(&decoder->mel);
     sct_vocoder_restart(&decoder->vocoder);
     decoder->early = decoder->facts.delay;
@@ -80,12 +95,11 @@ static _Bool finite(const float *x, size_t size) {
 }
 
 sct_verdict sct_decoder_voice(sct_decoder *decoder, const float *voice, sct_fault *fault) {
-    if (!finite(voice, decoder->mel.voice_size)) {
+    if (!finite(voice, decoder->facts.voice_size))
         sct_fail(fault, SCT_REFUSED, "the voice holds numbers that are not finite");
-        return fault->verdict;
-    }
-    sct_meldecoder_voice(&decoder->mel, voice);
-    return SCT_SOUND;
+    else if (!decoder->p2psyn)
+        sct_meldecoder_voice(&decoder->mel, voice);
+    return fault->verdict;
 }
 
 /* decoder->frames[count] -> samples at `to`, without those before the first; how many. */
@@ -115,6 +129,8 @@ sct_verdict sct_decoder_push(sct_decoder *decoder, const uint32_t *tokens, size_
                              float *samples, size_t *size, sct_fault *fault) {
     *size = 0;
     if (!check_tokens(decoder, tokens, count, fault)) return fault->verdict;
+    if (decoder->p2psyn)
+        return sct_p2psyn_decoder_push(decoder->p2psyn, tokens, count, samples, size, fault);
     while (count && fault->verdict == SCT_SOUND) {
         const size_t now = count < TOGETHER ? count : TOGETHER;
         sct_meldecoder_step(&decoder->mel, tokens, now, decoder->frames);
@@ -127,6 +143,11 @@ sct_verdict sct_decoder_push(sct_decoder *decoder, const uint32_t *tokens, size_
 sct_verdict sct_decoder_flush(sct_decoder *decoder, float *samples, size_t *size,
                               sct_fault *fault) {
     const size_t count = decoder->vocoder.lookahead;
+    *size = 0;
+    if (decoder->p2psyn) {
+        sct_decoder_restart(decoder);
+        return fault->verdict;
+    }
     for (size_t i = 0; i < count * decoder->mel.num_mels; i++) decoder->frames[i] = sct_silence;
     *size = speak(decoder, count, samples, fault);
     sct_decoder_restart(decoder);

@@ -7,6 +7,8 @@
    verdict writes one sentence into its fault (fault.h) when it is not SCT_SOUND; begin with
    `sct_fault fault = {0};`. Sound is float in -1 .. 1 at the model's rate, one channel.
 
+   Encoders are in encoder.h, .sct files and streams in container.h; this header includes both.
+
    Decoding gives the same bits with every compiler, at every optimisation and on every processor,
    and a stream gives what the whole gives, if all is compiled with -ffp-contract=off and without
    -ffast-math (see Makefile). */
@@ -17,13 +19,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+#define _Bool bool
+extern "C" {
+#endif
+
+#include "container.h"
+#include "encoder.h"
 #include "fault.h"
 #include "limits.h"
 #include "weights.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct sct_model sct_model;
 
@@ -70,7 +75,7 @@ sct_verdict sct_decoder_push(sct_decoder *decoder, const uint32_t *tokens, size_
                              float *samples, size_t *size, sct_fault *fault);
 
 /* The end: the last samples[*size], at most `delay`; then a new stream begins, in the same voice.
-   All together are count * frame_size. */
+   All together are count * frame_size, of a P2PSynCodec `delay` less, as in Python. */
 sct_verdict sct_decoder_flush(sct_decoder *decoder, float *samples, size_t *size, sct_fault *fault);
 
 /* Forget the stream: the next token is the first. */

@@ -23,7 +23,7 @@ static _Bool find_sizes(sct_vocoder *vocoder, const sct_weights *weights, sct_fa
 static _Bool begin_parts(sct_vocoder *vocoder, const sct_weights *weights, sct_fault *fault) {
     const size_t mels = vocoder->mels;
     return sct_backbone_begin(&vocoder->backbone, weights, mels, vocoder->most, fault) &&
-           sct_head_begin(&vocoder->head, weights, mels, vocoder->backbone.channels, fault) &&
+           sct_spectra_begin(&vocoder->head, weights, mels, vocoder->backbone.channels, fault) &&
            (!vocoder->projects || sct_magnitudes_begin(&vocoder->magnitudes, weights, mels,
                                                        vocoder->lookahead, fault));
 }
@@ -49,7 +49,7 @@ _Bool sct_vocoder_begin(sct_vocoder *vocoder, const sct_weights *weights, size_t
 
 void sct_vocoder_end(sct_vocoder *vocoder) {
     sct_backbone_end(&vocoder->backbone);
-    sct_head_end(&vocoder->head);
+    sct_spectra_end(&vocoder->head);
     sct_magnitudes_end(&vocoder->magnitudes);
     free(vocoder->shifted);
     free(vocoder->features);
@@ -62,7 +62,7 @@ void sct_vocoder_end(sct_vocoder *vocoder) {
 
 void sct_vocoder_restart(sct_vocoder *vocoder) {
     sct_backbone_restart(&vocoder->backbone);
-    sct_head_restart(&vocoder->head);
+    sct_spectra_restart(&vocoder->head);
     if (vocoder->projects) sct_magnitudes_restart(&vocoder->magnitudes);
     memset(vocoder->sums, 0, (vocoder->size + vocoder->hop) * sizeof *vocoder->sums);
 }
@@ -78,7 +78,7 @@ static void overlap_add(sct_vocoder *vocoder) {
 
 /* A frame -> audio[hop]. */
 static void speak(sct_vocoder *vocoder, const float *features, const float *mel, float *audio) {
-    sct_head_step(&vocoder->head, features, mel, vocoder->spectrum);
+    sct_spectra_step(&vocoder->head, features, mel, vocoder->spectrum);
     overlap_add(vocoder);
     const double *out = vocoder->sums;
     if (vocoder->projects) {

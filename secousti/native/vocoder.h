@@ -4,7 +4,7 @@
 #define SCT_VOCODER_H
 
 #include "backbone.h"
-#include "head.h"
+#include "spectra.h"
 #include "magnitudes.h"
 
 typedef struct {
@@ -13,7 +13,7 @@ typedef struct {
     _Bool projects;
     const float *window;   /* [size], of the synthesis */
     sct_backbone backbone;
-    sct_head head;
+    sct_spectra head;
     sct_magnitudes magnitudes;
     float *shifted, *features; /* scratch */
     double *spectrum;          /* [size / 2 + 1, 2] */

@@ -2,8 +2,8 @@
    (secousti/vocoder/causal_istft.py): pulses and noise, each filtered, or magnitude and phase
    as they are predicted. */
 
-#ifndef SCT_HEAD_H
-#define SCT_HEAD_H
+#ifndef SCT_SPECTRA_H
+#define SCT_SPECTRA_H
 
 #include "fourier.h"
 #include "pitch.h"
@@ -24,15 +24,15 @@ typedef struct {
     float *made;       /* [5 bins], scratch */
     double *signal;    /* [size or 2 hop], scratch */
     double *polar;     /* [4 bins], scratch */
-} sct_head;
+} sct_spectra;
 
 /* End it even if it failed. */
-_Bool sct_head_begin(sct_head *head, const sct_weights *weights, size_t mels, size_t channels,
+_Bool sct_spectra_begin(sct_spectra *head, const sct_weights *weights, size_t mels, size_t channels,
                      sct_fault *fault);
-void sct_head_end(sct_head *head);
-void sct_head_restart(sct_head *head);
+void sct_spectra_end(sct_spectra *head);
+void sct_spectra_restart(sct_spectra *head);
 
 /* features[channels] and mel[mels] of a frame -> spectrum[bins, 2]. */
-void sct_head_step(sct_head *head, const float *features, const float *mel, double *spectrum);
+void sct_spectra_step(sct_spectra *head, const float *features, const float *mel, double *spectrum);
 
 #endif

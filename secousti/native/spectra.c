@@ -1,4 +1,4 @@
-#include "head.h"
+#include "spectra.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static _Bool says(const sct_weights *weights, const char *name, const char *want
     return word && !memcmp(word, wanted, size);
 }
 
-static _Bool find_sizes(sct_head *head, const sct_weights *weights, sct_fault *fault) {
+static _Bool find_sizes(sct_spectra *head, const sct_weights *weights, sct_fault *fault) {
     int32_t size, hop, rate;
     if (!sct_weights_number(weights, "config.vocoder.causal_istft.n_fft", 4, MOST_FRAME, &size,
                             fault) ||
@@ -33,7 +33,7 @@ static _Bool find_sizes(sct_head *head, const sct_weights *weights, sct_fault *f
            sct_fail(fault, SCT_REFUSED, "the vocoder has another source than this program knows");
 }
 
-static _Bool find_noise(sct_head *head, const sct_weights *weights, sct_fault *fault) {
+static _Bool find_noise(sct_spectra *head, const sct_weights *weights, sct_fault *fault) {
     uint32_t shape[SCT_MOST_DIMS];
     int dims;
     const char *name = PREFIX "noise.table";
@@ -45,7 +45,7 @@ static _Bool find_noise(sct_head *head, const sct_weights *weights, sct_fault *f
     return 1;
 }
 
-static _Bool find_harmonic(sct_head *head, const sct_weights *weights, sct_fault *fault) {
+static _Bool find_harmonic(sct_spectra *head, const sct_weights *weights, sct_fault *fault) {
     const uint32_t bins = (uint32_t)head->bins, channels = (uint32_t)head->channels;
 #define FIND(to, name, ...) \
     (to = sct_weights_find(weights, PREFIX name, SCT_F32, SCT_SHAPE(__VA_ARGS__), fault))
@@ -57,16 +57,16 @@ static _Bool find_harmonic(sct_head *head, const sct_weights *weights, sct_fault
            sct_pitch_begin(&head->pitch, weights, head->mels, fault);
 }
 
-static _Bool find_phase(sct_head *head, const sct_weights *weights, sct_fault *fault) {
+static _Bool find_phase(sct_spectra *head, const sct_weights *weights, sct_fault *fault) {
     const uint32_t bins = (uint32_t)head->bins, channels = (uint32_t)head->channels;
     return FIND(head->filters, "out.weight", 2 * bins, channels) &&
            FIND(head->filters_bias, "out.bias", 2 * bins);
 #undef FIND
 }
 
-_Bool sct_head_begin(sct_head *head, const sct_weights *weights, size_t mels, size_t channels,
+_Bool sct_spectra_begin(sct_spectra *head, const sct_weights *weights, size_t mels, size_t channels,
                      sct_fault *fault) {
-    *head = (sct_head){.mels = mels, .channels = channels};
+    *head = (sct_spectra){.mels = mels, .channels = channels};
     if (!find_sizes(head, weights, fault) ||
         !(head->harmonic ? find_harmonic : find_phase)(head, weights, fault) ||
         !sct_fourier_begin(&head->fourier, head->size, fault))
@@ -80,17 +80,17 @@ _Bool sct_head_begin(sct_head *head, const sct_weights *weights, size_t mels, si
            sct_fail(fault, SCT_NO_MEMORY, "there is no memory");
 }
 
-void sct_head_end(sct_head *head) {
+void sct_spectra_end(sct_spectra *head) {
     sct_pitch_end(&head->pitch);
     sct_fourier_end(&head->fourier);
     free(head->excitation);
     free(head->made);
     free(head->signal);
     free(head->polar);
-    *head = (sct_head){0};
+    *head = (sct_spectra){0};
 }
 
-void sct_head_restart(sct_head *head) {
+void sct_spectra_restart(sct_spectra *head) {
     if (head->harmonic) sct_pitch_restart(&head->pitch);
     memset(head->excitation, 0, head->size * sizeof *head->excitation);
     head->pulses.before = 0;
@@ -99,7 +99,7 @@ void sct_head_restart(sct_head *head) {
 }
 
 /* The last `size` samples of the pulse train, windowed, as a spectrum. */
-static void excite(sct_head *head, const float *mel, double *spectrum) {
+static void excite(sct_spectra *head, const float *mel, double *spectrum) {
     const size_t past = head->size - head->hop;
     memmove(head->excitation, head->excitation + head->hop, past * sizeof *head->excitation);
     sct_pulses_step(&head->pulses, sct_pitch_step(&head->pitch, mel), head->signal,
@@ -118,7 +118,7 @@ static void limited(const float *a, const float *b, size_t bins, double *out) {
 }
 
 /* head->polar[bins] e to log magnitudes, and sines and cosines of phases after them. */
-static void polar(sct_head *head, const float *log, const float *base, const float *phase) {
+static void polar(sct_spectra *head, const float *log, const float *base, const float *phase) {
     const size_t bins = head->bins;
     double *angles = head->polar + bins, *cosines = angles + bins;
     limited(log, base, bins, head->polar);
@@ -128,7 +128,7 @@ static void polar(sct_head *head, const float *log, const float *base, const flo
 }
 
 /* spectrum = E exp(a + i p) + N exp(b). */
-static void filter(sct_head *head, const float *features, const float *mel, double *spectrum) {
+static void filter(sct_spectra *head, const float *features, const float *mel, double *spectrum) {
     const size_t bins = head->bins;
     float *base = head->made + 3 * bins;
     sct_narrow_linear(head->filters, head->filters_bias, head->channels, 3 * bins, features, 1,
@@ -149,7 +149,7 @@ static void filter(sct_head *head, const float *features, const float *mel, doub
     head->noise_at = (head->noise_at + 1) % head->noise_frames;
 }
 
-void sct_head_step(sct_head *head, const float *features, const float *mel, double *spectrum) {
+void sct_spectra_step(sct_spectra *head, const float *features, const float *mel, double *spectrum) {
     const size_t bins = head->bins;
     if (head->harmonic) {
         excite(head, mel, spectrum);
