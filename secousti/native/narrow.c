@@ -4,45 +4,30 @@
 #include "lanes.h"
 #include "layers.h"
 #include "levels.h"
+#include "linear.h"
 
-enum { ROWS = 4 };
-
-/* One output of `rows` rows; the weights are read once for all of them. */
-INLINE void products(const float *weight, size_t inputs, const float *x, int rows, float *sums) {
-    lanes total[ROWS] = {{0}};
-    const size_t whole = inputs - inputs % LANES;
-    for (size_t i = 0; i < whole; i += LANES) {
-        const lanes w = load(weight + i, LANES);
-        for (int r = 0; r < rows; r++) total[r] += w * load(x + (size_t)r * inputs + i, LANES);
-    }
-    const int left = (int)(inputs - whole);
-    if (left) {
-        const lanes w = load(weight + whole, left);
-        for (int r = 0; r < rows; r++) total[r] += w * load(x + (size_t)r * inputs + whole, left);
-    }
-    for (int r = 0; r < rows; r++) sums[r] = sum(total[r]);
+INLINE float joined(const void *vectors) {
+    lanes v;
+    memcpy(&v, vectors, sizeof v);
+    return sum(v);
 }
 
-INLINE void block(const float *weight, const float *bias, size_t inputs, size_t outputs,
-                  const float *x, int rows, float *y) {
-    float sums[ROWS];
-    for (size_t o = 0; o < outputs; o++) {
-        products(weight + o * inputs, inputs, x, rows, sums);
-        for (int r = 0; r < rows; r++) y[(size_t)r * outputs + o] = sums[r] + bias[o];
+SCT_LINEAR(by_128, float, four, four, LANES, joined)
+SCT_LINEAR(by_256, float, eight, eight, LANES, joined)
+SCT_LINEAR(by_512, float, lanes, lanes, LANES, joined)
+#define BY_SIZE(name)                                                                        \
+    INLINE __attribute__((unused)) void sct_narrow_linear_##name(                            \
+        const float *weight, const float *bias, size_t inputs, size_t outputs, const float *x, \
+        size_t count, float *y) {                                                            \
+        by_##name(weight, bias, inputs, outputs, x, inputs, count, y);                       \
     }
-}
-
-INLINE void sct_narrow_linear_body(const float *weight, const float *bias, size_t inputs,
-                                   size_t outputs, const float *x, size_t count, float *y) {
-    for (; count >= ROWS; count -= ROWS, x += ROWS * inputs, y += ROWS * outputs)
-        block(weight, bias, inputs, outputs, x, ROWS, y);
-    for (; count; count--, x += inputs, y += outputs)
-        block(weight, bias, inputs, outputs, x, 1, y);
-}
-SCT_LEVELS(sct_narrow_linear,
-           (const float *weight, const float *bias, size_t inputs, size_t outputs, const float *x,
-            size_t count, float *y),
-           (weight, bias, inputs, outputs, x, count, y))
+BY_SIZE(128)
+BY_SIZE(256)
+BY_SIZE(512)
+SCT_LEVELS_BY_SIZE(sct_narrow_linear,
+                   (const float *weight, const float *bias, size_t inputs, size_t outputs,
+                    const float *x, size_t count, float *y),
+                   (weight, bias, inputs, outputs, x, count, y))
 
 INLINE void sct_narrow_norm_body(const float *gain, const float *bias, size_t size, const float *x,
                                  float *y) {

@@ -2,15 +2,7 @@
 
 #include "functions.h"
 #include "levels.h"
-
-enum { ROWS = 4 };
-
-/* Sums stay in registers only if their loops are unrolled. */
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 8")
-#endif
+#include "linear.h"
 
 static const double norm_epsilon = 1e-5;
 
@@ -19,87 +11,23 @@ INLINE double root(double x) { return __builtin_sqrt(x); }
 
 double sct_wide_root(double x) { return root(x); }
 
-/* Eight sums in vectors as long as the processor's own: GCC keeps longer ones in memory, at a tenth
-   of the speed. The numbers are the same. */
-typedef double twos __attribute__((vector_size(16)));
-typedef double fours __attribute__((vector_size(32)));
-typedef float narrow_twos __attribute__((vector_size(8)));
-typedef float narrow_fours __attribute__((vector_size(16)));
-typedef wide eights;
-typedef narrow narrow_eights;
-
-/* One output of `rows` rows; the weights are read once for all of them. */
-#define PRODUCTS(vectors)                                                                       \
-    INLINE void add_##vectors(const float *weight, const double *x, size_t step, int rows,      \
-                              vectors sum[ROWS][WIDE * sizeof(double) / sizeof(vectors)]) {     \
-        enum { SIZE = sizeof(vectors) / sizeof(double), PARTS = WIDE / SIZE };                  \
-        UNROLLED for (int p = 0; p < PARTS; p++) {                                              \
-            narrow_##vectors part;                                                              \
-            memcpy(&part, weight + p * SIZE, sizeof part);                                      \
-            const vectors w = __builtin_convertvector(part, vectors);                           \
-            UNROLLED for (int r = 0; r < rows; r++) {                                           \
-                vectors v;                                                                      \
-                memcpy(&v, x + (size_t)r * step + p * SIZE, sizeof v);                          \
-                sum[r][p] += w * v;                                                             \
-            }                                                                                   \
-        }                                                                                       \
-    }                                                                                           \
-    INLINE void products_##vectors(const float *weight, size_t inputs, const double *x,         \
-                                   size_t step, int rows, double *sums) {                       \
-        vectors sum[ROWS][WIDE * sizeof(double) / sizeof(vectors)] = {{{0}}};                   \
-        const size_t whole = inputs - inputs % WIDE;                                            \
-        for (size_t i = 0; i < whole; i += WIDE)                                                \
-            add_##vectors(weight + i, x + i, step, rows, sum);                                  \
-        if (whole < inputs) {                                                                   \
-            float last[WIDE];                                                                   \
-            double ends[ROWS * WIDE];                                                           \
-            pad(weight + whole, inputs - whole, x + whole, step, rows, last, ends);             \
-            add_##vectors(last, ends, WIDE, rows, sum);                                         \
-        }                                                                                       \
-        UNROLLED for (int r = 0; r < rows; r++) {                                               \
-            wide joined;                                                                        \
-            memcpy(&joined, sum[r], sizeof joined);                                             \
-            sums[r] = wide_sum(joined);                                                         \
-        }                                                                                       \
-    }
-
-/* The last inputs, fewer than eight, with zeros after them. */
-INLINE void pad(const float *weight, size_t left, const double *x, size_t step, int rows,
-                float *last, double *ends) {
-    memset(last, 0, WIDE * sizeof *last);
-    memset(ends, 0, ROWS * WIDE * sizeof *ends);
-    memcpy(last, weight, left * sizeof *last);
-    for (int r = 0; r < rows; r++) memcpy(ends + r * WIDE, x + (size_t)r * step, left * sizeof *x);
+INLINE double joined(const void *vectors) {
+    wide v;
+    memcpy(&v, vectors, sizeof v);
+    return wide_sum(v);
 }
 
-PRODUCTS(twos)
-PRODUCTS(fours)
-PRODUCTS(eights)
+/* Vectors as long as the processor's own: GCC keeps longer ones in memory, at a tenth of the speed.
+   The numbers are the same. */
+typedef double twos __attribute__((vector_size(16)));
+typedef double fours __attribute__((vector_size(32)));
+typedef wide eights;
+typedef float two_floats __attribute__((vector_size(8)));
+typedef float four_floats __attribute__((vector_size(16)));
 
-/* A few rows stay in the nearest cache while all weights pass by. */
-#define LINEAR(name, vectors)                                                                   \
-    INLINE void block_##vectors(const float *weight, const float *bias, size_t inputs,          \
-                                size_t outputs, const double *x, size_t step, int rows,         \
-                                double *y) {                                                    \
-        double sums[ROWS];                                                                      \
-        for (size_t o = 0; o < outputs; o++) {                                                  \
-            products_##vectors(weight + o * inputs, inputs, x, step, rows, sums);               \
-            for (int r = 0; r < rows; r++)                                                      \
-                y[(size_t)r * outputs + o] = sums[r] + (bias ? (double)bias[o] : 0);            \
-        }                                                                                       \
-    }                                                                                           \
-    INLINE __attribute__((unused)) void name(                                                   \
-        const float *weight, const float *bias, size_t inputs, size_t outputs,                  \
-        const double *x, size_t step, size_t count, double *y) {                                \
-        for (; count >= ROWS; count -= ROWS, x += ROWS * step, y += ROWS * outputs)             \
-            block_##vectors(weight, bias, inputs, outputs, x, step, ROWS, y);                   \
-        for (; count; count--, x += step, y += outputs)                                         \
-            block_##vectors(weight, bias, inputs, outputs, x, step, 1, y);                      \
-    }
-
-LINEAR(sct_wide_linear_128, twos)
-LINEAR(sct_wide_linear_256, fours)
-LINEAR(sct_wide_linear_512, eights)
+SCT_LINEAR(sct_wide_linear_128, double, twos, two_floats, WIDE, joined)
+SCT_LINEAR(sct_wide_linear_256, double, fours, four_floats, WIDE, joined)
+SCT_LINEAR(sct_wide_linear_512, double, eights, narrow, WIDE, joined)
 SCT_LEVELS_BY_SIZE(sct_wide_linear,
                    (const float *weight, const float *bias, size_t inputs, size_t outputs,
                     const double *x, size_t step, size_t count, double *y),
@@ -188,7 +116,6 @@ INLINE const double *eight(const double *x, size_t left, double *room) {
         enum { SIZE = sizeof(vectors) / sizeof(double), PARTS = WIDE / SIZE };                   \
         vectors sum[PARTS] = {{0}}, v, w;                                                        \
         double room[2][WIDE];                                                                    \
-        wide joined;                                                                             \
         for (size_t i = 0; i < size; i += WIDE) {                                                \
             const double *x = eight(a + i, size - i, room[0]);                                   \
             const double *y = eight(b + i, size - i, room[1]);                                   \
@@ -198,8 +125,7 @@ INLINE const double *eight(const double *x, size_t left, double *room) {
                 sum[p] += v * w;                                                                 \
             }                                                                                    \
         }                                                                                        \
-        memcpy(&joined, sum, sizeof joined);                                                     \
-        return wide_sum(joined);                                                                 \
+        return joined(sum);                                                                      \
     }                                                                                            \
     INLINE void gather_##vectors(const double *weights, const double *values, size_t known,      \
                                  size_t size, size_t left, double *y) {                          \
