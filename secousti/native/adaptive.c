@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "range_code.h"
 
 enum { UNIFORM, ORDER0, ORDER1, MODELS };

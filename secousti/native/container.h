@@ -12,7 +12,7 @@
 #include "coder.h"
 #include "cursor.h"
 #include "fault.h"
-#include "limits.h"
+#include "bounds.h"
 
 typedef enum { SCT_PACKED, SCT_ADAPTIVE, SCT_LEARNED } sct_payload;
 
@@ -35,6 +35,9 @@ typedef struct {
 
 /* Whether everything lies within the limits; SCT_REFUSED else. */
 _Bool sct_check_header(const sct_header *header, sct_fault *fault);
+
+/* Samples of `count` at the source's rate, at the codec's, rounded up; -1: more than 2^62. */
+int64_t sct_resampled(const sct_header *header, int64_t count);
 
 /* Whether the tokens (voices) of a file are those that what has this hash makes. */
 _Bool sct_reads_tokens(const sct_header *header, const uint8_t token_hash[SCT_HASH]);

@@ -33,10 +33,17 @@ static _Bool is_p2psyn(const sct_weights *weights) {
     return kind && !memcmp(kind, "p2psyn", 6);
 }
 
+static _Bool begin_p2psyn(sct_decoder *decoder, const sct_weights *weights, sct_fault *fault) {
+    const sct_model_facts *facts = &decoder->facts;
+    if (sct_p2psyn_decoder_open(weights, 0, &decoder->p2psyn, fault) != SCT_SOUND) return 0;
+    return sct_p2psyn_decoder_fits(decoder->p2psyn, facts->codebook_size, facts->frame_size,
+                                   facts->delay) ||
+           sct_fail(fault, SCT_REFUSED, "the facts of the weights are not those of their networks");
+}
+
 static _Bool begin(sct_decoder *decoder, const sct_model *model, sct_fault *fault) {
     const sct_weights *weights = sct_model_weights(model);
-    if (is_p2psyn(weights))
-        return sct_p2psyn_decoder_open(weights, 0, &decoder->p2psyn, fault) == SCT_SOUND;
+    if (is_p2psyn(weights)) return begin_p2psyn(decoder, weights, fault);
     if (!sct_meldecoder_begin(&decoder->mel, weights, TOGETHER, fault)) return 0;
     const size_t frames = TOGETHER * decoder->mel.upsample.unit, mels = decoder->mel.num_mels;
     const size_t most = frames > SCT_MOST_LOOKAHEAD ? frames : SCT_MOST_LOOKAHEAD;
@@ -88,14 +95,14 @@ void sct_decoder_restart(sct_decoder *decoder) {
     decoder->early = decoder->facts.delay;
 }
 
-static _Bool finite(const float *x, size_t size) {
+static _Bool all_finite(const float *x, size_t size) {
     float wrong = 0;
     for (size_t i = 0; i < size; i++) wrong += x[i] - x[i];
     return wrong == 0;
 }
 
 sct_verdict sct_decoder_voice(sct_decoder *decoder, const float *voice, sct_fault *fault) {
-    if (!finite(voice, decoder->facts.voice_size))
+    if (!all_finite(voice, decoder->facts.voice_size))
         sct_fail(fault, SCT_REFUSED, "the voice holds numbers that are not finite");
     else if (!decoder->p2psyn)
         sct_meldecoder_voice(&decoder->mel, voice);
@@ -107,7 +114,7 @@ static size_t speak(sct_decoder *decoder, size_t count, float *to, sct_fault *fa
     const size_t made = count * decoder->vocoder.hop;
     const size_t dropped = decoder->early < made ? decoder->early : made;
     sct_vocoder_step(&decoder->vocoder, decoder->frames, count, decoder->sound);
-    if (!finite(decoder->sound, made)) {
+    if (!all_finite(decoder->sound, made)) {
         sct_fail(fault, SCT_DAMAGED, "the weights make sound that is not finite");
         return 0;
     }

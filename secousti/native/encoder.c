@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fsq.h"
-#include "limits.h"
+#include "bounds.h"
 #include "logmel.h"
 #include "p2psyn_encoder.h"
 #include "resample.h"
@@ -193,6 +193,10 @@ void sct_encoder_expect(sct_encoder *encoder, int64_t num_samples) {
     const int64_t samples = sct_resampler_length(&encoder->resampler, num_samples);
     sct_speaker_window(&encoder->speaker, all_frames(encoder, samples), &encoder->first,
                        &encoder->last);
+}
+
+_Bool sct_encoder_settled(const sct_encoder *encoder) {
+    return encoder->last >= 0 && encoder->count >= encoder->last;
 }
 
 size_t sct_encoder_room(const sct_encoder *encoder, size_t count) {

@@ -47,6 +47,9 @@ void sct_encoder_restart(sct_encoder *encoder);
    in Python's `encode`. Without it, it is that of the last seconds, as in live streams. */
 void sct_encoder_expect(sct_encoder *encoder, int64_t num_samples);
 
+/* After sct_encoder_expect: whether all that the voice is taken from has come. */
+_Bool sct_encoder_settled(const sct_encoder *encoder);
+
 /* Numbers of a voice. */
 size_t sct_encoder_voice_size(const sct_encoder *encoder);
 /* Who speaks in what came so far, until a new stream begins: voice[sct_encoder_voice_size], value *

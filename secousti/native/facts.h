@@ -21,7 +21,4 @@ size_t sct_put_facts(const sct_header *header, _Bool more, uint8_t out[SCT_MOST_
 /* The JSON object that ends the facts of a stream is checked as Python's parser does. */
 _Bool sct_json_object(const char *text, size_t size, const char **wrong);
 
-/* Samples of `count` at the source's rate, at the codec's, rounded up; -1: more than 2^62. */
-int64_t sct_resampled(const sct_header *header, int64_t count);
-
 #endif

@@ -3,7 +3,7 @@
 #ifndef SCT_FSQ_H
 #define SCT_FSQ_H
 
-#include "limits.h"
+#include "bounds.h"
 #include "weights.h"
 
 typedef struct {

@@ -165,7 +165,11 @@ void sct_p2psyn_decoder_close(sct_p2psyn_decoder *decoder) {
     free(decoder);
 }
 
-size_t sct_p2psyn_decoder_delay(const sct_p2psyn_decoder *decoder) { return decoder->hop; }
+_Bool sct_p2psyn_decoder_fits(const sct_p2psyn_decoder *decoder, size_t codebook_size,
+                              size_t frame_size, size_t delay) {
+    return decoder->entries == codebook_size && decoder->hop == delay &&
+           decoder->hop * decoder->stride == frame_size;
+}
 
 void sct_p2psyn_decoder_restart(sct_p2psyn_decoder *decoder) {
     for (size_t i = 0; i < decoder->stages; i++) sct_pseudo_restart(&decoder->pseudo[i]);

@@ -15,8 +15,9 @@ sct_verdict sct_p2psyn_decoder_open(const sct_weights *weights, _Bool plain,
                                     sct_p2psyn_decoder **decoder, sct_fault *fault);
 void sct_p2psyn_decoder_close(sct_p2psyn_decoder *decoder);
 
-/* Samples by which sound lags behind its tokens. */
-size_t sct_p2psyn_decoder_delay(const sct_p2psyn_decoder *decoder);
+/* Whether the networks are of a codec with these facts; delay: samples by which sound lags. */
+_Bool sct_p2psyn_decoder_fits(const sct_p2psyn_decoder *decoder, size_t codebook_size,
+                              size_t frame_size, size_t delay);
 
 /* Tokens within the codebook -> samples[*size], at most count * frame_size. */
 sct_verdict sct_p2psyn_decoder_push(sct_p2psyn_decoder *decoder, const uint32_t *tokens,

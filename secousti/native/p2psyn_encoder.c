@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "convnext.h"
-#include "limits.h"
+#include "bounds.h"
 #include "resample.h"
 #include "wide.h"
 

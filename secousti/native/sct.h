@@ -27,7 +27,7 @@ extern "C" {
 #include "container.h"
 #include "encoder.h"
 #include "fault.h"
-#include "limits.h"
+#include "bounds.h"
 #include "weights.h"
 
 typedef struct sct_model sct_model;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "wide.h"
 
 enum { NAME = 96, KERNEL = 3, MOST_CHANNELS = 4096, MOST_WINDOW = 1 << 13, STEPS = 127 };

@@ -9,7 +9,7 @@ static const size_t sizes[3] = {8, 16, 24};
 /* Of the voices of a stream: the first ones, of little speech, are known roughly anyway. */
 static const uint8_t schedule[4] = {0, 0, 1, 2};
 
-static _Bool finite(const float *x, size_t count) {
+static _Bool all_finite(const float *x, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (!(x[i] - x[i] == 0)) return 0;
     return 1;
@@ -18,8 +18,8 @@ static _Bool finite(const float *x, size_t count) {
 _Bool sct_voice_code_sound(const sct_voice_code *code) {
     const size_t size = code->size;
     if (!size || size > SCT_MAX_HIDDEN) return 0;
-    if (!finite(code->mean, size) || !finite(code->reach, size)) return 0;
-    if (!finite(code->basis, size * size) || !finite(code->analysis, size * size)) return 0;
+    if (!all_finite(code->mean, size) || !all_finite(code->reach, size)) return 0;
+    if (!all_finite(code->basis, size * size) || !all_finite(code->analysis, size * size)) return 0;
     for (int form = 0; form < 3; form++) {
         uint32_t sum = 0;
         for (uint32_t i = 0; i < code->size; i++) {

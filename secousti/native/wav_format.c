@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 enum { PCM = 1, FLOAT = 3, EXTENSIBLE = 0xFFFE, MOST_CHANNELS = 256, LEAST_FORMAT = 16 };
 

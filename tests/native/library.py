@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "secousti" / "native"
-PROGRAM = ("sct.c", "command.c")  # of the command line, with ``main``
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 SANITIZE = ("-g", "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")
 SOUND, CUT_SHORT, DAMAGED, NEWER, REFUSED, UNREADABLE, NO_MEMORY = range(7)
@@ -45,6 +44,14 @@ def build(
         [compiler(), *FLAGS, *flags, "-I", str(SOURCE), "-o", str(target), *files], check=True
     )
     return target
+
+
+def program(target: Path, *flags: str) -> Path:
+    """The command line ``sct``."""
+    sources = [path for path in sorted(SOURCE.glob("*.c")) if path.name != "native.c"]
+    sources += sorted((SOURCE / "program").glob("*.c"))
+    exact = ("-O3", "-ffp-contract=off", "-fno-math-errno")
+    return build(target, *exact, *flags, sources=sources, libraries=("-lm",))
 
 
 class Fault(ctypes.Structure):

@@ -1,8 +1,8 @@
 /* What a reader believes of a file; larger claims are refused before memory or time is spent on
    them (secousti/container/limits.py). */
 
-#ifndef SCT_LIMITS_H
-#define SCT_LIMITS_H
+#ifndef SCT_BOUNDS_H
+#define SCT_BOUNDS_H
 
 enum {
     SCT_MIN_RATE = 1000, /* Hz, of a codec or of a recording */
