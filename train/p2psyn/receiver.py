@@ -9,6 +9,7 @@ tokens, files and learned coders remain valid.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class ReceiverTask(P2PSynTask):
         self.adversary: Adversary | None = None
 
     def open(self, stage: Stretch) -> None:
-        receiver = Receiver(self.codec, self.training.mode)
+        receiver = Receiver(_own(self.codec, dropout=0.0), self.training.mode)
         receiver.pseudo.requires_grad_(trains_pseudo(self.codec, self.training.mode))
         wanted = [p for p in receiver.parameters() if p.requires_grad]
         optimizer, optim = build_optimizer(wanted, self.optim), self.optim
@@ -188,8 +189,16 @@ def train_receiver(
     return Path(config.run.output) / name / "best"
 
 
-def _own(codec: P2PSynCodec) -> P2PSynCodec:
-    """A copy in float32 that nothing else touches."""
-    copy = P2PSynCodec(codec.config).eval()
+def _own(codec: P2PSynCodec, dropout: float | None = None) -> P2PSynCodec:
+    """A copy in float32 that nothing else touches.
+
+    Args:
+        dropout: in the pseudo VQs instead of the codec's. The decoder is to hear what they predict
+            in use, where nothing is dropped; and a GPU's LSTM has no gradients in evaluation mode.
+    """
+    config = codec.config
+    if dropout is not None:
+        config = replace(config, pseudo=replace(config.pseudo, dropout=dropout))
+    copy = P2PSynCodec(config).eval()
     copy.load_state_dict(codec.state_dict())
     return copy
