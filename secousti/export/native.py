@@ -74,8 +74,10 @@ def _parameters(codec: Codec) -> Tensors:
     plain = copy.deepcopy(codec).cpu().eval()
     fold_weight_norm(plain)
     unused = tuple(set(codec.not_in_encoder) & set(codec.not_in_decoder))
-    several = {"remove_duplicate": False}  # one tensor may have several names
-    named = [*plain.named_parameters(**several), *plain.named_buffers(**several)]
+    named = [  # one tensor may have several names
+        *plain.named_parameters(remove_duplicate=False),
+        *plain.named_buffers(remove_duplicate=False),
+    ]
     return {
         name: _narrowed(name, tensor.detach())
         for name, tensor in named
