@@ -14,7 +14,7 @@ static _Bool find_sizes(sct_backbone *net, const sct_weights *weights, sct_fault
 #define NUMBER(name, most, to) \
     sct_weights_number(weights, "config.vocoder.causal_istft." name, 1, most, to, fault)
     if (!NUMBER("channels", MOST_CHANNELS, &channels) ||
-        !NUMBER("layers", SCT_MOST_BLOCKS, &layers) ||
+        !NUMBER("layers", SCT_BACKBONE_BLOCKS, &layers) ||
         !NUMBER("kernel_size", MOST_KERNEL, &kernel) ||
         !NUMBER("expansion", MOST_EXPANSION, &expansion))
         return 0;

@@ -5,7 +5,7 @@
 
 #include "weights.h"
 
-enum { SCT_MOST_BLOCKS = 64 };
+enum { SCT_BACKBONE_BLOCKS = 64 };
 
 typedef struct {
     const float *bias, *gain, *shift; /* [channels], of the depthwise convolution, of the norm */
@@ -18,7 +18,7 @@ typedef struct {
     size_t inputs, channels, hidden, kernel, count, most;
     const float *first, *first_bias; /* [channels, inputs, kernel], [channels] */
     const float *gain, *shift;       /* [channels], of the last norm */
-    sct_block blocks[SCT_MOST_BLOCKS];
+    sct_block blocks[SCT_BACKBONE_BLOCKS];
     float *rows;    /* [kernel - 1 + most, inputs] */
     float *windows; /* [most, inputs * kernel] */
     float *x, *y, *z; /* scratch */

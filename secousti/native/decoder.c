@@ -101,12 +101,22 @@ static _Bool all_finite(const float *x, size_t size) {
     return wrong == 0;
 }
 
+static void limit(float *x, size_t size) {
+    for (size_t i = 0; i < size; i++) x[i] = x[i] < -1 ? -1 : x[i] > 1 ? 1 : x[i];
+}
+
 sct_verdict sct_decoder_voice(sct_decoder *decoder, const float *voice, sct_fault *fault) {
-    if (!all_finite(voice, decoder->facts.voice_size))
+    float limited[SCT_MAX_VOICE];
+    const size_t size = decoder->facts.voice_size;
+    if (!all_finite(voice, size)) {
         sct_fail(fault, SCT_REFUSED, "the voice holds numbers that are not finite");
-    else if (!decoder->p2psyn)
-        sct_meldecoder_voice(&decoder->mel, voice);
-    return fault->verdict;
+        return fault->verdict;
+    }
+    if (decoder->p2psyn) return SCT_SOUND;
+    memcpy(limited, voice, size * sizeof *limited);
+    limit(limited, size);
+    sct_meldecoder_voice(&decoder->mel, limited);
+    return SCT_SOUND;
 }
 
 /* decoder->frames[count] -> samples at `to`, without those before the first; how many. */
@@ -120,6 +130,7 @@ static size_t speak(sct_decoder *decoder, size_t count, float *to, sct_fault *fa
     }
     decoder->early -= dropped;
     memcpy(to, decoder->sound + dropped, (made - dropped) * sizeof *to);
+    limit(to, made - dropped);
     return made - dropped;
 }
 
@@ -136,8 +147,11 @@ sct_verdict sct_decoder_push(sct_decoder *decoder, const uint32_t *tokens, size_
                              float *samples, size_t *size, sct_fault *fault) {
     *size = 0;
     if (!check_tokens(decoder, tokens, count, fault)) return fault->verdict;
-    if (decoder->p2psyn)
-        return sct_p2psyn_decoder_push(decoder->p2psyn, tokens, count, samples, size, fault);
+    if (decoder->p2psyn) {
+        sct_p2psyn_decoder_push(decoder->p2psyn, tokens, count, samples, size, fault);
+        limit(samples, *size);
+        return fault->verdict;
+    }
     while (count && fault->verdict == SCT_SOUND) {
         const size_t now = count < TOGETHER ? count : TOGETHER;
         sct_meldecoder_step(&decoder->mel, tokens, now, decoder->frames);

@@ -100,25 +100,21 @@ static _Bool make_scratch(sct_meldecoder *net, size_t upsampled, sct_fault *faul
            sct_fail(fault, SCT_NO_MEMORY, "there is no memory");
 }
 
-/* Codecs with parts that came later are refused rather than decoded without them. */
-static _Bool knows_all(const sct_weights *weights, sct_fault *fault) {
-    uint32_t shape[SCT_MOST_DIMS];
-    int dims;
-    return !sct_weights_shape(weights, "config.refiner.channels", shape, &dims) ||
-           sct_fail(fault, SCT_REFUSED, "the codec refines its mel, which this program cannot");
-}
-
 _Bool sct_meldecoder_begin(sct_meldecoder *net, const sct_weights *weights, size_t most,
                            sct_fault *fault) {
     int32_t upsampled;
     *net = (sct_meldecoder){.most = most};
-    if (!knows_all(weights, fault) || !find_digits(net, weights, fault) || !find_sizes(net, weights, fault) ||
+    if (!find_digits(net, weights, fault) || !find_sizes(net, weights, fault) ||
         !find_projections(net, weights, fault) ||
         !sct_weights_number(weights, "config.seanet.dimension", 1, SCT_MOST_WIDTH, &upsampled,
                             fault) ||
         !begin_transformers(net, weights, (size_t)upsampled, fault) ||
         !sct_upsample_begin(&net->upsample, weights, (size_t)upsampled, most, fault) ||
         !make_scratch(net, (size_t)upsampled, fault))
+        return 0;
+    net->refines = sct_refines(weights);
+    if (net->refines && !sct_refiner_begin(&net->refiner, weights, net->num_mels,
+                                           most * net->upsample.unit, fault))
         return 0;
     return net->upsample.last.outputs == net->num_mels ||
            sct_fail(fault, SCT_REFUSED, "the decoder does not give %zu mel bands", net->num_mels);
@@ -128,6 +124,7 @@ void sct_meldecoder_end(sct_meldecoder *net) {
     sct_transformer_end(&net->connecting);
     sct_transformer_end(&net->decoding);
     sct_upsample_end(&net->upsample);
+    sct_refiner_end(&net->refiner);
     free(net->connector_injection.modulation);
     free(net->decoder_injection.modulation);
     free(net->given);
@@ -141,6 +138,7 @@ void sct_meldecoder_restart(sct_meldecoder *net) {
     sct_transformer_restart(&net->connecting);
     sct_transformer_restart(&net->decoding);
     sct_upsample_restart(&net->upsample);
+    if (net->refines) sct_refiner_restart(&net->refiner);
 }
 
 static void inject(sct_injection *injection, size_t layers, size_t width, const double *voice) {
@@ -183,9 +181,11 @@ static void fuse(sct_meldecoder *net, uint32_t token, double *x) {
 
 void sct_meldecoder_step(sct_meldecoder *net, const uint32_t *tokens, size_t count, float *mel) {
     for (size_t i = 0; i < count; i++) fuse(net, tokens[i], net->x + i * net->width);
-    sct_transformer_run(&net->connecting, net->x, count, net->connector_injection.modulation, net->y);
+    sct_transformer_run(&net->connecting, net->x, count, net->connector_injection.modulation,
+                        net->y);
     sct_transformer_run(&net->decoding, net->y, count, net->decoder_injection.modulation, net->x);
     sct_upsample_step(&net->upsample, net->x, count, net->frames);
+    if (net->refines) sct_refiner_step(&net->refiner, net->frames, count * net->upsample.unit);
     const size_t size = count * net->upsample.unit * net->num_mels;
     for (size_t i = 0; i < size; i++) mel[i] = (float)net->frames[i];
 }

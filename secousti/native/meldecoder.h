@@ -3,6 +3,7 @@
 #ifndef SCT_MELDECODER_H
 #define SCT_MELDECODER_H
 
+#include "refiner.h"
 #include "transformer.h"
 #include "upsample.h"
 
@@ -24,6 +25,8 @@ typedef struct {
     sct_transformer_state connecting, decoding;
     sct_injection connector_injection, decoder_injection;
     sct_upsample upsample;
+    _Bool refines;
+    sct_refiner refiner;
     double *given;    /* [width], G and then what it adds to every token */
     double *x, *y;    /* scratch */
     double *frames;   /* [most * unit, num_mels] */

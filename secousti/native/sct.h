@@ -64,7 +64,8 @@ sct_verdict sct_decoder_new(const sct_model *model, const float *voice, sct_deco
                             sct_fault *fault);
 void sct_decoder_free(sct_decoder *decoder);
 
-/* Another voice, of all tokens from here on. SCT_REFUSED if it is not finite. */
+/* Another voice, of all tokens from here on; its numbers are limited to -1 .. 1. SCT_REFUSED if one is
+   not finite. */
 sct_verdict sct_decoder_voice(sct_decoder *decoder, const float *voice, sct_fault *fault);
 
 /* tokens[count, num_codebooks] -> samples[*size], at most count * frame_size: all that they make
