@@ -91,10 +91,10 @@ static _Bool begin_network(sct_p2psyn_encoder *encoder, const sct_part *whole) {
                              AT_ONCE, whole->fault))
         return 0;
     encoder->spectrum = sct_zeros(most * encoder->hop, whole->fault);
-    encoder->x = sct_zeros(most * channels, whole->fault);
-    const size_t tokens = encoder->down.outputs > encoder->head.outputs ? encoder->down.outputs
-                                                                        : encoder->head.outputs;
-    encoder->y = sct_zeros(AT_ONCE * tokens, whole->fault);
+    /* x holds frames of the stack and then latents of tokens */
+    const size_t wide = encoder->stride * channels, latent = encoder->head.outputs;
+    encoder->x = sct_zeros(AT_ONCE * (wide > latent ? wide : latent), whole->fault);
+    encoder->y = sct_zeros(AT_ONCE * encoder->down.outputs, whole->fault);
     encoder->samples = sct_zeros(encoder->hop + AT_ONCE * encoder->frame, whole->fault);
     return whole->fault->verdict == SCT_SOUND;
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,18 @@ def test_a_link_stays_and_what_it_names_is_replaced(
     assert link.is_symlink()
     assert real.read_bytes()[:4] == b"\x89SCT"
     assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_the_reader_of_the_page(small: tuple[str, str], tmp_path: Path, wav: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "embed.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- compiled: tokens -->\n```c\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    source = tmp_path / "program.c"
+    source.write_text(found[1], encoding="utf-8")
+    parts = [*library.parts(), library.SOURCE / "brought.c", library.SOURCE / "weights.c"]
+    program = library.build(tmp_path / "program", sources=[*parts, source])
+    files.encode([wav], str(tmp_path / "a.sct"), model=small[0])
+    data = (tmp_path / "a.sct").read_bytes()
+    printed = good(str(program), small[1], given=data).split()
+    assert [int(token) for token in printed] == ids(str(tmp_path / "a.sct"), small[0])
+    assert b"record" in run(str(program), small[1], given=data[:-6]).stderr

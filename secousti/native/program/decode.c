@@ -110,7 +110,7 @@ static _Bool decode_tokens(session *s, const sct_event *event) {
 }
 
 static _Bool set_voice(session *s, const sct_event *event) {
-    float voice[SCT_MAX_VOICE];
+    float voice[SCT_MAX_VOICE] = {0};
     sct_fault said = {0};
     if (!s->speaks || !event->voice_size) return 1;
     for (uint32_t i = 0; i < event->voice_size; i++) voice[i] = (float)event->voice[i] / 127;

@@ -226,7 +226,10 @@ static _Bool open_all(session *s) {
         !open_output(given->output, &s->in, given->force, &s->out, s->fault) || !open_wav(s))
         return 0;
     sct_encoder_open(s->weights, sct_wav_rate(s->wav), &s->encoder, &said);
-    return told(s->fault, &said, given->model);
+    if (!told(s->fault, &said, given->model)) return 0;
+    return s->model.header.voice_size == sct_encoder_voice_size(s->encoder) ||
+           sct_fail(s->fault, SCT_REFUSED, "%s says another size of its voice than it has",
+                    given->model);
 }
 
 static void report(const session *s) {
