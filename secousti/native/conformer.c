@@ -1,3 +1,5 @@
+#include "unfused.h"
+
 #include "conformer.h"
 
 #include <stdlib.h>

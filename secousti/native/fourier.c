@@ -1,3 +1,5 @@
+#include "unfused.h"
+
 #include "fourier.h"
 
 #include <stdlib.h>

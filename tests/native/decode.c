@@ -1,5 +1,6 @@
-/* decode WEIGHTS TOKENS [SEED RUNS]: the sound of a few tokens, as a checksum; first with every
-   allocation failing once, then of weights with bytes altered, each refused or decoded. */
+/* decode WEIGHTS TOKENS [SEED RUNS]: the sound of a few tokens, and the tokens and the voice of some
+   sound, as a checksum; first with every allocation failing once, then of weights with bytes altered,
+   each refused or used. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include "checksum.h"
 #include "sct.h"
 
-enum { MOST_TOKENS = 64 };
+enum { MOST_TOKENS = 64, HEARD = 12000, HEARD_RATE = 16000 };
 
 #ifdef FAILING
 long allocations_left = -1;
@@ -17,7 +18,7 @@ long allocations_left = -1;
 typedef struct {
     const uint8_t *weights;
     size_t size, tokens;
-    uint32_t crc; /* of the sound */
+    uint32_t crc; /* of the sound, the tokens and the voice */
 } job;
 
 static _Bool speak(job *work, sct_decoder *decoder, uint32_t codebook, size_t room,
@@ -39,9 +40,41 @@ static _Bool speak(job *work, sct_decoder *decoder, uint32_t codebook, size_t ro
     return good;
 }
 
+/* A tone that rises, and noise. */
+static void make_sound(float *samples, size_t count) {
+    uint32_t noise = 1;
+    for (size_t i = 0; i < count; i++) {
+        noise = noise * 1664525u + 1013904223u;
+        const double phase = (double)(i % (200 - i / 100)) / (double)(200 - i / 100);
+        samples[i] = (float)(0.3 * (phase - 0.5) + 0.1 * ((double)(noise >> 8) / (1 << 24) - 0.5));
+    }
+}
+
+static _Bool hear(job *work, sct_encoder *encoder, sct_fault *fault) {
+    static float samples[HEARD];
+    static int8_t voice[SCT_MAX_VOICE];
+    size_t first, rest;
+    const size_t size = sct_encoder_voice_size(encoder);
+    uint32_t *tokens = (malloc)((sct_encoder_room(encoder, HEARD) + sct_encoder_room(encoder, 0)) *
+                                sizeof *tokens);
+    if (!tokens) return sct_fail(fault, SCT_NO_MEMORY, "no room for the tokens");
+    make_sound(samples, HEARD);
+    const _Bool good =
+        sct_encoder_push(encoder, samples, HEARD, tokens, &first, fault) == SCT_SOUND &&
+        sct_encoder_flush(encoder, tokens + first, &rest, fault) == SCT_SOUND &&
+        (!size || sct_encoder_voice(encoder, voice, fault) == SCT_SOUND);
+    if (good) {
+        work->crc = sct_crc32((uint8_t *)tokens, (first + rest) * sizeof *tokens, work->crc);
+        work->crc = sct_crc32((uint8_t *)voice, size, work->crc);
+    }
+    free(tokens);
+    return good;
+}
+
 static sct_verdict run(job *work, sct_fault *fault) {
     sct_model *model;
     sct_decoder *decoder;
+    sct_encoder *encoder;
     *fault = (sct_fault){0};
     if (sct_model_of(work->weights, work->size, &model, fault) == SCT_SOUND &&
         sct_decoder_new(model, NULL, &decoder, fault) == SCT_SOUND) {
@@ -49,6 +82,11 @@ static sct_verdict run(job *work, sct_fault *fault) {
         const size_t room = work->tokens * facts->frame_size + facts->delay;
         speak(work, decoder, facts->codebook_size, room, fault);
         sct_decoder_free(decoder);
+        if (fault->verdict == SCT_SOUND &&
+            sct_encoder_open(sct_model_weights(model), HEARD_RATE, &encoder, fault) == SCT_SOUND) {
+            hear(work, encoder, fault);
+            sct_encoder_close(encoder);
+        }
     }
     sct_model_close(model);
     if (fault->verdict != SCT_SOUND && !*fault->says) abort();
@@ -97,7 +135,7 @@ static int fuzz(job *work, uint8_t *weights, uint32_t seed, int runs) {
         int count = alter(weights, work->size, table, &seed, at, kept);
         if (run(work, &fault) != SCT_SOUND) refused++;
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-        else if (work->crc != crc) return fprintf(stderr, "wrong sound was given\n");
+        else if (work->crc != crc) return fprintf(stderr, "other sound or tokens were given\n");
 #endif
         while (count-- > 0) weights[at[count]] = kept[count];
     }

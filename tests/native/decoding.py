@@ -14,9 +14,9 @@ from tests.native import library
 from tests.native.encoding import Refused
 
 SOURCES = sorted(p for p in library.SOURCE.glob("*.c") if p.name != "native.c")
-DECODER = "fault checksum weights model decoder meldecoder upsample refiner transformer parts wide "
-DECODER += "wide_conv vocoder backbone spectra pitch pulses fourier magnitudes narrow "
-DECODER += "p2psyn_decoder convnext conformer pseudo"  # all that decodes
+CODEC = "fault checksum weights model decoder meldecoder upsample refiner transformer parts wide "
+CODEC += "wide_conv vocoder backbone spectra pitch pulses fourier magnitudes narrow p2psyn_decoder "
+CODEC += "convnext conformer pseudo encoder logmel resample seanet fsq speaker p2psyn_encoder"
 DRIVER = Path(__file__).with_name("decode.c")
 FLAGS = ("-O3", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-shared", "-fPIC")
 
@@ -27,8 +27,8 @@ def build(target: Path, *flags: str) -> Path:
 
 
 def program(target: Path, *flags: str) -> Path:
-    """Compile ``decode.c`` with what it needs."""
-    sources = [DRIVER, *(library.SOURCE / f"{name}.c" for name in DECODER.split())]
+    """Compile ``decode.c`` with all that encodes and decodes."""
+    sources = [DRIVER, *(library.SOURCE / f"{name}.c" for name in CODEC.split())]
     return library.build(target, "-Wno-psabi", *flags, sources=sources, libraries=("-lm",))
 
 

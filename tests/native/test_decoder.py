@@ -198,9 +198,9 @@ def test_decoders_of_one_model_in_several_threads(tmp_path: Path, built: Path) -
     assert all(np.array_equal(sound, Decoder(model).decode([tokens])) for sound in sounds)
 
 
-def checksum(program: Path, weights: Path, *more: str) -> str:
+def checksum(program: Path, weights: Path, *more: str, tokens: int = 13) -> str:
     """What ``decode.c`` prints."""
-    command = [str(program), str(weights), "13", *more]
+    command = [str(program), str(weights), str(tokens), *more]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
@@ -222,10 +222,28 @@ def test_bits_are_the_same_however_it_is_compiled(
     assert len(found) == 1
 
 
+def test_no_instruction_fuses_a_product_and_a_sum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Users ask for their own processor: GCC fuses pairs of products even where it must not."""
+    weights = export_native(load_codec("mini-21hz"), tmp_path / "mini.sctm")
+    found = set()
+    for compiler in filter(shutil.which, ("gcc", "clang")):
+        monkeypatch.setattr(library, "compiler", lambda name=compiler: name)
+        for flags in (("-O2",), ("-O3", "-march=native")):
+            exact = ("-ffp-contract=off", "-fno-math-errno", *flags)
+            try:
+                program = decoding.program(tmp_path / f"{compiler}{flags[0]}", *exact)
+            except subprocess.CalledProcessError:
+                continue  # compilers older than the processor
+            found.add(checksum(program, weights, tokens=50))
+    assert len(found) <= 1
+
+
 @pytest.mark.parametrize("trusting", [False, True])
 def test_damaged_weights_under_sanitizers(tmp_path: Path, trusting: bool) -> None:
-    """Each altered file is refused, or gives the sound of the whole one; if checksums are taken
-    for right, any finite sound."""
+    """Each altered file is refused, or gives sound and tokens of the whole one; if checksums
+    are taken for right, any finite sound."""
     weights = export_native(harmonic(), tmp_path / "toy.sctm")
     flags = ("-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION",) if trusting else ()
     driver = decoding.program(tmp_path / "fuzz", *library.SANITIZE, "-O1", *flags)
