@@ -240,6 +240,22 @@ def test_no_instruction_fuses_a_product_and_a_sum(
     assert len(found) <= 1
 
 
+def test_another_processor_gives_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ARM's own instructions have fused products, which only the flags of the Makefile forbid."""
+    if not (shutil.which("qemu-aarch64") and shutil.which("aarch64-linux-gnu-gcc")):
+        pytest.skip("there is no compiler for ARM, or no qemu-aarch64 to run what it makes")
+    weights = export_native(harmonic(), tmp_path / "toy.sctm")
+    exact = ("-O2", "-ffp-contract=off", "-fno-math-errno")
+    here = checksum(decoding.program(tmp_path / "here", *exact), weights)
+    monkeypatch.setattr(library, "compiler", lambda: "aarch64-linux-gnu-gcc")
+    there = decoding.program(tmp_path / "there", "-static", *exact)
+    command = ["qemu-aarch64", str(there), str(weights), "13"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == here
+
+
 @pytest.mark.parametrize("trusting", [False, True])
 def test_damaged_weights_under_sanitizers(tmp_path: Path, trusting: bool) -> None:
     """Each altered file is refused, or gives sound and tokens of the whole one; if checksums
