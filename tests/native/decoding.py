@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,24 @@ def program(target: Path, *flags: str) -> Path:
     """Compile ``decode.c`` with all that encodes and decodes."""
     sources = [DRIVER, *(library.SOURCE / f"{name}.c" for name in CODEC.split())]
     return library.build(target, "-Wno-psabi", *flags, sources=sources, libraries=("-lm",))
+
+
+def of_page(name: str, folder: Path) -> Path:
+    """The program of docs/embed.md with this name, built in ``folder`` as its reader would."""
+    page = (library.SOURCE.parents[1] / "docs" / "embed.md").read_text(encoding="utf-8")
+    found = re.search(
+        rf"<!-- compiled: {name} -->\n```c\n(.*?)^```", page, re.DOTALL | re.MULTILINE
+    )
+    assert found is not None
+    (folder / "program.c").write_text(found[1], encoding="utf-8")
+    code = shutil.copytree(
+        library.SOURCE, folder / "native", ignore=shutil.ignore_patterns("*.[oa]")
+    )
+    cc = library.compiler()
+    subprocess.run(["make", "-s", "-C", code, f"CC={cc}", "libsct.a"], check=True)
+    command = [cc, "-std=c11", "-Inative", "program.c", "native/libsct.a", "-lm", "-o", "program"]
+    subprocess.run(command, check=True, cwd=folder)
+    return folder / "program"
 
 
 class Facts(ctypes.Structure):

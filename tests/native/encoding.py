@@ -29,7 +29,11 @@ def build(target: Path, sources: list[Path] = SOURCES) -> ctypes.CDLL:
     """Compile the encoder into a shared library."""
     flags = ("-O3", "-shared", "-fPIC")
     built = library.build(target, *flags, sources=sources, libraries=("-lm",))
-    lib = ctypes.CDLL(str(built))
+    return declared(ctypes.CDLL(str(built)))
+
+
+def declared(lib: ctypes.CDLL) -> ctypes.CDLL:
+    """A library with the types of the encoder's functions."""
     lib.sct_encoder_room.restype = lib.sct_encoder_voice_size.restype = ctypes.c_size_t
     lib.sct_encoder_samples.restype = ctypes.c_int64
     lib.sct_encoder_close.restype = lib.sct_weights_close.restype = None

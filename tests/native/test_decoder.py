@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from secousti import SecoustiCodec, load_codec
 from secousti.config import CausalIstftConfig, HifiganConfig, RefinerConfig, VocoderConfig
@@ -52,8 +54,9 @@ def harmonic() -> SecoustiCodec:
         strict=False,
     )
     with torch.no_grad():  # random weights are far too loud
-        codec.decoder.seanet.layers.layers[-1].conv.bias.fill_(-8.0)
-        codec.vocoder.head.filters.bias.sub_(4.0)
+        names = dict(codec.named_parameters())
+        names["decoder.seanet.layers.layers.8.conv.bias"].fill_(-8.0)
+        names["vocoder.head.filters.bias"].sub_(4.0)
     return shaken(codec)
 
 
@@ -73,12 +76,20 @@ def some(codec: SecoustiCodec, count: int = 43) -> Encoded:
     return Encoded.from_codes(codes, voice, codec=codec)
 
 
+def voice_of(encoded: Encoded) -> NDArray[np.float32]:
+    assert encoded.paralinguistic is not None
+    found: NDArray[np.float32] = encoded.paralinguistic[0].numpy()
+    return found
+
+
 @pytest.mark.parametrize("make", [toy_codec, harmonic, with_options])
-def test_sound_is_pythons_and_a_stream_is_the_whole(tmp_path: Path, built: Path, make) -> None:
+def test_sound_is_pythons_and_a_stream_is_the_whole(
+    tmp_path: Path, built: Path, make: Callable[[], SecoustiCodec]
+) -> None:
     codec = make()
     encoded = some(codec)
     model = Model(built, export_native(codec, tmp_path / "toy.sctm"))
-    decoder = Decoder(model, encoded.paralinguistic[0].numpy())
+    decoder = Decoder(model, voice_of(encoded))
     tokens = encoded.codes[0, 0].numpy()
     sound = decoder.decode([tokens])
     expected = codec.decode(encoded)[0, 0].numpy()
@@ -99,7 +110,7 @@ def test_bundled_models_speak_as_in_python(tmp_path: Path, built: Path, name: st
     speech, rate = soundfile.read("examples/speech.wav", dtype="float32")
     encoded = codec.encode(speech[: 3 * rate], rate)
     model = Model(built, export_native(codec, tmp_path / "mini.sctm"))
-    decoder = Decoder(model, encoded.paralinguistic[0].numpy())
+    decoder = Decoder(model, voice_of(encoded))
     sound = decoder.decode([encoded.codes[0, 0].numpy()])
     expected = codec.decode(encoded)[0, 0].numpy()
     assert np.abs(sound[: len(expected)] - expected).max() < 1e-4
@@ -268,8 +279,22 @@ def test_damaged_weights_under_sanitizers(tmp_path: Path, trusting: bool) -> Non
 
 def test_every_allocation_may_fail(tmp_path: Path) -> None:
     weights = export_native(with_options(), tmp_path / "toy.sctm")
-    failing = ("-DFAILING", "-D_POSIX_C_SOURCE=200809L")
-    failing += ("-include", str(decoding.DRIVER.with_name("failing.h")))
+    first = str(decoding.DRIVER.with_name("failing.h"))
+    failing = ("-DFAILING", "-D_POSIX_C_SOURCE=200809L", "-include", first)
     program = decoding.program(tmp_path / "failing", *failing, *library.SANITIZE, "-O1")
     said = checksum(program, weights)
     assert int(said.split(" allocations failed")[0]) > 20
+
+
+def test_the_program_of_the_page_is_built_as_its_reader_would(tmp_path: Path, built: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("there is no make to build libsct.a with")
+    weights = export_native(toy_codec(), tmp_path / "toy.sctm")
+    program = decoding.of_page("decode", tmp_path)
+    ids = b"1 2 3\n"
+    sound = subprocess.run([program, weights], input=ids, capture_output=True, check=True).stdout
+    expected = Decoder(Model(built, weights)).decode([np.array([1, 2, 3])])
+    assert sound == expected.tobytes()
+    wrong = subprocess.run([program, weights], input=b"1 6561", capture_output=True, check=False)
+    assert wrong.returncode != 0
+    assert b"token 0 is 6561" in wrong.stderr
