@@ -5,9 +5,10 @@
 A stream of ``examples/speech.wav``, over and over, a token at a time on one core: encoded and
 decoded in C, and by the packed codec (``codec.for_streaming``) in float32 and int8, each in turn
 for a few tokens. Prints medians of the processor's time a token after every attention window is
-full, and how far the sound of C is from that of ``codec.decode``. Start, memory and size are those of the program of docs/embed.md that decodes, with one token:
-the processor's time from its start to its end, the most it had in memory (the weights it reads are
-mapped, and count), and its bytes without symbols.
+full, and how far the sound of C is from that of ``codec.decode``. Start, memory and size are those
+of the program of docs/embed.md that decodes, with one token: the processor's time from its start to
+its end, the most it had in memory (the weights it reads are mapped, and count), and its bytes
+without symbols.
 """
 
 from __future__ import annotations
