@@ -14,7 +14,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from secousti import SecoustiCodec, load_codec
+from secousti import P2PSynCodec, SecoustiCodec, load_codec
+from secousti.base import Codec
 from secousti.config import CausalIstftConfig, HifiganConfig, RefinerConfig, VocoderConfig
 from secousti.encoded import Encoded
 from secousti.export.native import export_native
@@ -267,18 +268,26 @@ def test_another_processor_gives_the_same_bits(
     assert done.stdout == here
 
 
+def p2psyn() -> P2PSynCodec:
+    return p2psyn_toy(causal=True)
+
+
 @pytest.mark.parametrize("trusting", [False, True])
-def test_damaged_weights_under_sanitizers(tmp_path: Path, trusting: bool) -> None:
+@pytest.mark.parametrize("make", [harmonic, p2psyn])
+def test_damaged_weights_under_sanitizers(
+    tmp_path: Path, trusting: bool, make: Callable[[], Codec]
+) -> None:
     """Each altered file is refused, or gives sound and tokens of the whole one; if checksums
     are taken for right, any finite sound."""
-    weights = export_native(harmonic(), tmp_path / "toy.sctm")
+    weights = export_native(make(), tmp_path / "toy.sctm")
     flags = ("-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION",) if trusting else ()
     driver = decoding.program(tmp_path / "fuzz", *library.SANITIZE, "-O1", *flags)
     assert "of 300 refused" in checksum(driver, weights, "1", "300")
 
 
-def test_every_allocation_may_fail(tmp_path: Path) -> None:
-    weights = export_native(with_options(), tmp_path / "toy.sctm")
+@pytest.mark.parametrize("make", [with_options, p2psyn])
+def test_every_allocation_may_fail(tmp_path: Path, make: Callable[[], Codec]) -> None:
+    weights = export_native(make(), tmp_path / "toy.sctm")
     first = str(decoding.DRIVER.with_name("failing.h"))
     failing = ("-DFAILING", "-D_POSIX_C_SOURCE=200809L", "-include", first)
     program = decoding.program(tmp_path / "failing", *failing, *library.SANITIZE, "-O1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -21,6 +22,7 @@ from tests.p2psyn.toy import as_trained, tiny_causal_config, toy_codec
 from tests.toy import ragged, toy_speech
 
 Estimate: TypeAlias = Literal["argmax", "expected"]
+HERE = Path(__file__).parent
 PARTS = "fault checksum weights wide wide_conv parts convnext conformer pseudo p2psyn_decoder"
 
 
@@ -156,3 +158,19 @@ def test_what_cannot_stream_is_refused(
     with pytest.raises(Refused, match=r"pseudo\.lookahead"):
         Decoder(decoder, ahead, plain=False)
     Decoder(decoder, ahead, plain=True)
+
+
+def test_the_encoder_when_memory_runs_out(tmp_path: Path) -> None:
+    codec = toy()
+    weights = export_native(codec, tmp_path / "toy.sctm")
+    failing = ("-D_POSIX_C_SOURCE=200809L", "-include", str(HERE / "failing.h"))
+    sources = [*encoding.SOURCES, HERE / "encode.c"]
+    flags = ("-O1", *library.SANITIZE, *failing)
+    program = library.build(tmp_path / "encode", *flags, sources=sources, libraries=("-lm",))
+    samples = toy_speech(0.5, codec.sample_rate, 1)[0].numpy()
+    command = [str(program), str(weights), str(codec.sample_rate)]
+    done = subprocess.run(command, input=samples.tobytes(), capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    expected = codec.encode((samples, codec.sample_rate)).codes[0, 0].numpy()
+    np.testing.assert_array_equal(np.array(done.stdout.split(), np.int64), expected)
+    assert b"allocations failed" in done.stderr
