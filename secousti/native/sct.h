@@ -24,10 +24,12 @@
 extern "C" {
 #endif
 
+#include "bounds.h"
+#include "brought.h"
 #include "container.h"
 #include "encoder.h"
 #include "fault.h"
-#include "bounds.h"
+#include "wav.h"
 #include "weights.h"
 
 typedef struct sct_model sct_model;

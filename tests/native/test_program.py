@@ -6,6 +6,7 @@ import io
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -284,3 +285,31 @@ def test_the_reader_of_the_page(small: tuple[str, str], tmp_path: Path, wav: str
     printed = good(str(program), small[1], given=data).split()
     assert [int(token) for token in printed] == ids(str(tmp_path / "a.sct"), small[0])
     assert b"record" in run(str(program), small[1], given=data[:-6]).stderr
+
+
+def test_headers_are_for_cplusplus_too(tmp_path: Path) -> None:
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("there is no C++ compiler")
+    parts = [*library.parts(), library.SOURCE / "brought.c", library.SOURCE / "weights.c"]
+    built = library.build(tmp_path / "files.so", "-shared", "-fPIC", sources=parts)
+    source = tmp_path / "program.cpp"
+    source.write_text(
+        '#include "sct.h"\n'
+        "static ptrdiff_t none(void *, void *, size_t) { return 0; }\n"
+        "int main() {\n"
+        "    sct_reader *reader = nullptr;\n"
+        "    sct_brought codec;\n"
+        "    sct_fault fault = {};\n"
+        "    unsigned char header[SCT_WAV_HEADER];\n"
+        "    sct_wav_header(8000, 1, header);\n"
+        "    bool cut = sct_reader_open(sct_source{none, nullptr}, &reader) == SCT_CUT_SHORT;\n"
+        "    sct_reader_close(reader);\n"
+        "    if (!cut) sct_bring(nullptr, &codec, &fault);\n"
+        "    return cut ? 0 : 1;\n"
+        "}\n"
+    )
+    program = str(tmp_path / "program")
+    flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-I", str(library.SOURCE)]
+    good(compiler, *flags, "-o", program, str(source), str(built))
+    good(program)
