@@ -27,12 +27,6 @@ static _Bool check_sizes(const sct_decoder *decoder, sct_fault *fault) {
     return sct_fail(fault, SCT_REFUSED, "the facts of the weights are not those of their networks");
 }
 
-static _Bool is_p2psyn(const sct_weights *weights) {
-    sct_fault unsaid = {0};
-    const char *kind = sct_weights_find(weights, "facts.kind", SCT_U8, SCT_SHAPE(6), &unsaid);
-    return kind && !memcmp(kind, "p2psyn", 6);
-}
-
 static _Bool begin_p2psyn(sct_decoder *decoder, const sct_weights *weights, sct_fault *fault) {
     const sct_model_facts *facts = &decoder->facts;
     if (sct_p2psyn_decoder_open(weights, 0, &decoder->p2psyn, fault) != SCT_SOUND) return 0;
@@ -43,7 +37,8 @@ static _Bool begin_p2psyn(sct_decoder *decoder, const sct_weights *weights, sct_
 
 static _Bool begin(sct_decoder *decoder, const sct_model *model, sct_fault *fault) {
     const sct_weights *weights = sct_model_weights(model);
-    if (is_p2psyn(weights)) return begin_p2psyn(decoder, weights, fault);
+    if (sct_weights_says(weights, "facts.kind", "p2psyn"))
+        return begin_p2psyn(decoder, weights, fault);
     if (!sct_meldecoder_begin(&decoder->mel, weights, TOGETHER, fault)) return 0;
     const size_t frames = TOGETHER * decoder->mel.upsample.unit, mels = decoder->mel.num_mels;
     const size_t most = frames > SCT_MOST_LOOKAHEAD ? frames : SCT_MOST_LOOKAHEAD;

@@ -38,12 +38,6 @@ struct sct_encoder {
     _Bool damaged;
 };
 
-static _Bool is_p2psyn(const sct_weights *weights) {
-    sct_fault unsaid = {0};
-    const char *kind = sct_weights_find(weights, "facts.kind", SCT_U8, SCT_SHAPE(6), &unsaid);
-    return kind && !memcmp(kind, "p2psyn", 6);
-}
-
 static _Bool word_is(const sct_weights *weights, const char *name, const char *word,
                      sct_fault *fault) {
     const uint32_t size = (uint32_t)strlen(word);
@@ -111,7 +105,7 @@ static _Bool begin_projection(sct_encoder *encoder, const sct_weights *weights, 
 static _Bool begin(sct_encoder *encoder, const sct_weights *weights, uint32_t rate,
                    sct_fault *fault) {
     int32_t own;
-    if (is_p2psyn(weights))
+    if (sct_weights_says(weights, "facts.kind", "p2psyn"))
         return sct_p2psyn_encoder_open(weights, rate, &encoder->p2psyn, fault) == SCT_SOUND;
     if (rate < SCT_MIN_RATE || rate > SCT_MAX_RATE)
         return sct_fail(fault, SCT_REFUSED, "a sample rate must be %d to %d Hz, found %u",

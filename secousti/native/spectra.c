@@ -11,15 +11,8 @@ enum { MOST_FRAME = 8192, MOST_NOISE = 1 << 16, MOST_RATE = 768000 };
 
 static const float most_log = 6; /* of a predicted log magnitude: a wrong step must not blow up */
 
-/* Whether the configuration's word `name` is `wanted`. */
-static _Bool says(const sct_weights *weights, const char *name, const char *wanted) {
-    sct_fault unheard = {0};
-    const uint32_t size = (uint32_t)strlen(wanted);
-    const char *word = sct_weights_find(weights, name, SCT_U8, SCT_SHAPE(size), &unheard);
-    return word && !memcmp(word, wanted, size);
-}
-
 static _Bool find_sizes(sct_spectra *head, const sct_weights *weights, sct_fault *fault) {
+    static const char source[] = "config.vocoder.causal_istft.source";
     int32_t size, hop, rate;
     if (!sct_weights_number(weights, "config.vocoder.causal_istft.n_fft", 4, MOST_FRAME, &size,
                             fault) ||
@@ -27,9 +20,9 @@ static _Bool find_sizes(sct_spectra *head, const sct_weights *weights, sct_fault
         !sct_weights_number(weights, "config.mel.sample_rate", 1000, MOST_RATE, &rate, fault))
         return 0;
     head->size = (size_t)size, head->bins = head->size / 2 + 1, head->hop = (size_t)hop;
-    head->harmonic = says(weights, "config.vocoder.causal_istft.source", "harmonic");
+    head->harmonic = sct_weights_says(weights, source, "harmonic");
     head->pulses = (sct_pulses){.sample_rate = rate, .hop = head->hop};
-    return head->harmonic || says(weights, "config.vocoder.causal_istft.source", "none") ||
+    return head->harmonic || sct_weights_says(weights, source, "none") ||
            sct_fail(fault, SCT_REFUSED, "the vocoder has another source than this program knows");
 }
 
@@ -149,7 +142,8 @@ static void filter(sct_spectra *head, const float *features, const float *mel, d
     head->noise_at = (head->noise_at + 1) % head->noise_frames;
 }
 
-void sct_spectra_step(sct_spectra *head, const float *features, const float *mel, double *spectrum) {
+void sct_spectra_step(sct_spectra *head, const float *features, const float *mel,
+                      double *spectrum) {
     const size_t bins = head->bins;
     if (head->harmonic) {
         excite(head, mel, spectrum);

@@ -6,11 +6,8 @@
 const float sct_silence = -11.5129254649702287f; /* ln 1e-5 */
 
 static _Bool find_sizes(sct_vocoder *vocoder, const sct_weights *weights, sct_fault *fault) {
-    static const char kind[] = "causal_istft";
     int32_t lookahead, projects;
-    const char *is = sct_weights_find(weights, "config.vocoder.kind", SCT_U8,
-                                      SCT_SHAPE((uint32_t)sizeof kind - 1), fault);
-    if (!is || memcmp(is, kind, sizeof kind - 1))
+    if (!sct_weights_says(weights, "config.vocoder.kind", "causal_istft"))
         return sct_fail(fault, SCT_REFUSED, "the vocoder is of a kind that this program lacks");
     if (!sct_weights_number(weights, "config.vocoder.causal_istft.lookahead", 0, SCT_MOST_LOOKAHEAD,
                             &lookahead, fault) ||

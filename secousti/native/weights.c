@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if !defined(_WIN32)
+#if defined(_WIN32)
+#include <malloc.h>
+#else
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -278,6 +280,13 @@ _Bool sct_weights_shape(const sct_weights *weights, const char *name, uint32_t *
     *dims = entry ? entry->dims : 0;
     for (int i = 0; i < *dims; i++) shape[i] = entry->shape[i];
     return entry != NULL;
+}
+
+_Bool sct_weights_says(const sct_weights *weights, const char *name, const char *word) {
+    sct_fault unsaid = {0};
+    const uint32_t size = (uint32_t)strlen(word);
+    const char *found = sct_weights_find(weights, name, SCT_U8, SCT_SHAPE(size), &unsaid);
+    return found && !memcmp(found, word, size);
 }
 
 _Bool sct_weights_number(const sct_weights *weights, const char *name, int32_t least, int32_t most,

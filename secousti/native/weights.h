@@ -56,6 +56,9 @@ const void *sct_weights_find(const sct_weights *weights, const char *name, sct_d
 /* Whether there is such a tensor, and of what shape: *dims is 0 if not. shape[SCT_MOST_DIMS]. */
 _Bool sct_weights_shape(const sct_weights *weights, const char *name, uint32_t *shape, int *dims);
 
+/* Whether the tensor `name` is there and is this word. */
+_Bool sct_weights_says(const sct_weights *weights, const char *name, const char *word);
+
 /* A number int32 [1] from `least` to `most`; 0 with a sentence in `fault` if it is missing or
    another one. */
 _Bool sct_weights_number(const sct_weights *weights, const char *name, int32_t least, int32_t most,
