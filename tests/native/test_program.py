@@ -7,8 +7,10 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -313,3 +315,44 @@ def test_headers_are_for_cplusplus_too(tmp_path: Path) -> None:
     flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-I", str(library.SOURCE)]
     good(compiler, *flags, "-o", program, str(source), str(built))
     good(program)
+
+
+def begun(sct: str, *command: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen((sct, *command), stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def test_the_first_interruption_of_a_pipe_waits_for_its_end(
+    sct: str, small: tuple[str, str], tmp_path: Path, wav: str
+) -> None:
+    data = Path(wav).read_bytes()
+    expected = good(sct, "encode", small[1], "-", "-", given=data)
+    out = tmp_path / "out.sct"
+    with begun(sct, "encode", small[1], "-", str(out)) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(data[: len(data) // 2])
+        process.stdin.flush()
+        while not list(tmp_path.glob(".out.sct.*")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert b"waiting for the input" in process.stderr.readline()
+        process.stdin.write(data[len(data) // 2 :])
+        process.stdin.close()
+        assert process.wait() == 0
+    assert out.read_bytes() == expected
+
+
+def test_an_interruption_leaves_nothing(
+    sct: str, small: tuple[str, str], tmp_path: Path, wav: str
+) -> None:
+    there = {path.name for path in tmp_path.iterdir()}
+    with begun(sct, "encode", small[1], "-", str(tmp_path / "out.sct")) as process:
+        assert process.stdin is not None
+        process.stdin.write(Path(wav).read_bytes()[:1000])
+        process.stdin.flush()
+        while not list(tmp_path.glob(".out.sct.*")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == -signal.SIGTERM
+    assert {path.name for path in tmp_path.iterdir()} == there

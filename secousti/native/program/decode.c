@@ -191,6 +191,7 @@ static _Bool open_all(session *s) {
         !sct_bring(sct_model_weights(s->model), &s->brought, s->fault))
         return named(s->fault, given->model);
     if (!open_input(given->input, &s->in, s->fault)) return 0;
+    if (s->in.live) wait_for_input();
     sct_reader_open(source_of(&s->in), &s->reader);
     if (!s->reader) return no_memory(s->fault);
     if (!told(s->fault, sct_reader_fault(s->reader), s->in.name) || !check_codec(s)) return 0;

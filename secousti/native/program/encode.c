@@ -222,8 +222,9 @@ static _Bool open_all(session *s) {
     if (sct_weights_open(given->model, &s->weights, s->fault) != SCT_SOUND ||
         !sct_bring(s->weights, &s->model, s->fault))
         return named(s->fault, given->model);
-    if (!open_input(given->input, &s->in, s->fault) ||
-        !open_output(given->output, &s->in, given->force, &s->out, s->fault) || !open_wav(s))
+    if (!open_input(given->input, &s->in, s->fault)) return 0;
+    if (s->in.live) wait_for_input();
+    if (!open_output(given->output, &s->in, given->force, &s->out, s->fault) || !open_wav(s))
         return 0;
     sct_encoder_open(s->weights, sct_wav_rate(s->wav), &s->encoder, &said);
     if (!told(s->fault, &said, given->model)) return 0;

@@ -1,4 +1,4 @@
-/* The program `sct`: its parts (main.c, options.c, streams.c, encode.c, decode.c, info.c). */
+/* The program `sct`: its parts (main.c, options.c, streams.c, signals.c, encode.c, decode.c, info.c). */
 
 #ifndef SCT_PROGRAM_H
 #define SCT_PROGRAM_H
@@ -57,6 +57,12 @@ _Bool finish_output(output *out, sct_fault *fault);
 /* After a fault, or after finish_output: nothing half-written stays. */
 void close_output(output *out);
 sct_sink sink_of(output *out);
+
+/* While a pipe is read the first Ctrl-C, which ends all of a pipeline, waits for its end. To be
+   called before an output is opened. */
+void wait_for_input(void);
+/* From now on an interruption removes the file of this name; NULL: there is none any more. */
+void guard_file(const char *partial);
 
 /* Put the name of a file before a sentence about it. */
 _Bool named(sct_fault *fault, const char *name);

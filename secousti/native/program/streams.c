@@ -71,8 +71,10 @@ static FILE *open_beside(output *out) {
     if (!out->partial) return NULL;
     snprintf(out->partial, room, "%.*s.%.150s.%ld.part", folder, out->target,
              out->target + folder, (long)getpid());
+    guard_file(out->partial);
     FILE *file = fopen(out->partial, "wbx");
     if (file) return file;
+    guard_file(NULL);
     free(out->partial);
     out->partial = NULL;
     return NULL;
@@ -132,6 +134,7 @@ _Bool finish_output(output *out, sct_fault *fault) {
     out->file = NULL;
     if (fclose(file) || !good || rename(out->partial, out->target))
         return failed(fault, out->name, "written");
+    guard_file(NULL);
     free(out->partial);
     out->partial = NULL;
     return 1;
@@ -140,6 +143,7 @@ _Bool finish_output(output *out, sct_fault *fault) {
 void close_output(output *out) {
     if (out->file && out->file != stdout) fclose(out->file);
     if (out->partial) remove(out->partial);
+    guard_file(NULL);
     free(out->partial);
     free(out->target);
     *out = (output){0};
