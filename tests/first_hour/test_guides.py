@@ -10,7 +10,7 @@ from .guides import BLOCK, PAGES, fresh_clone, guides, run
 
 # What a guide leaves, or its text would lie.
 LEFT = {
-    "readme": ["back.wav", "speech.sct", "new.wav", "live.wav", "tokens/index.json"],
+    "readme": ["again.wav", "speech.sct", "new.wav", "live.wav", "tokens/index.json"],
     "hear": ["back.wav", "speech.sct", "again.wav", "converted.wav"],
     "corpus": ["tokens/index.json", "heard/speech.wav", "heard/voice.wav"],
     "live": ["heard.wav", "piped.wav"],
