@@ -53,7 +53,7 @@ def batched(codec: SecoustiCodec, audio: Sequence[Tensor], seconds: float) -> Id
 
 def padded(codec: SecoustiCodec, audio: Sequence[Tensor]) -> Ids:
     """Each alone, with a second and a half of loud noise in its padding."""
-    noise = 0.5 * torch.randn(33_075)
+    noise = torch.rand(33_075) - 0.5
     encoded = [
         codec.encode(torch.cat([wav, noise])[None], codec.sample_rate, lengths=[len(wav)])
         for wav in audio
