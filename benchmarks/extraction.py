@@ -85,7 +85,7 @@ def extract_all(model: Path, folder: Path, voice: bool) -> Run:
         out = folder / f"out-{rows.stem}"
         source = open_source(str(rows), out, settings.shard_size)
         make = ShardMaker(Job(source, settings, facts, out))
-        journal = Journal(out, identity(settings, facts, source.fingerprint()))
+        journal = Journal(out, identity(settings, facts, source.fingerprint()), lambda _: None)
         for task in source.tasks():
             for event in make(task):
                 if isinstance(event, Record):
@@ -198,7 +198,7 @@ def journal_overhead(speed: float, shards: int = 2000) -> str:
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "o"
         with locked(out):
-            journal = Journal(out, {"layout": 1})
+            journal = Journal(out, {"layout": 1}, lambda _: None)
             (out / "shards").mkdir()
             start = time.perf_counter()
             for i in range(shards):
@@ -207,7 +207,7 @@ def journal_overhead(speed: float, shards: int = 2000) -> str:
             each = (time.perf_counter() - start) / shards
             journal.close()
             start = time.perf_counter()
-            assert len(Journal(out, {"layout": 1}).done) == shards
+            assert len(Journal(out, {"layout": 1}, lambda _: None).done) == shards
             again = time.perf_counter() - start
     work = 2000 * 5 / speed
     return (

@@ -1,6 +1,7 @@
 """Results and cards of the bundled models from reports of ``secousti eval``.
 
-    python docs/update_cards.py "strangers=unseen" "validation=baselines" --probes probes
+    python docs/update_cards.py "strangers=unseen" "many languages=valid_more" \\
+        "validation=baselines" --probes probes
 
 Each argument is the name of a test set and the report's folder. Writes results.json and README.md
 into the folder of every bundled model that the reports name; weights are not touched.
@@ -21,6 +22,7 @@ from secousti.hub.resolve import bundled_folder, bundled_models
 ROOT = Path(__file__).parents[1]
 SHOWN = ("pesq", "stoi", "estoi", "visqol", "dnsmos", "speaker_similarity", "wer_increase")
 EVAL = "secousti eval"
+WHERE = "SECOUSTI_SPEECH=FOLDER"
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
         if sets:
             suites = ", ".join(f"secousti eval {Path(folder).name}" for _, folder in reports)
             document = {
-                "command": suites,
+                "command": f"export {WHERE}; {suites}",
                 "results": sets,
             }
             if args.probes and (found := probes(name, args.probes)):
@@ -87,7 +89,7 @@ def probes(name: str, folder: Path) -> dict[str, Any] | None:
             if like := scores.get("speaker_similarity"):
                 text = f"{like['mean']:.2f} [{like['low']:.2f}, {like['high']:.2f}]"
                 figures[f"similarity to the target, {sound}"] = text
-    command = f"{EVAL} probes --data aligned/valid.jsonl"
+    command = f"{WHERE} {EVAL} probes --data aligned/valid.jsonl"
     return {"command": command, "verdict": found["verdict"], "figures": figures}
 
 
