@@ -23,6 +23,7 @@ from secousti.evaluation.statistics import Estimate, estimate
 
 Track = NDArray[np.float64]
 APART = 0.5  # octaves between the speakers of a pair
+FEWEST_VOICED = 10  # frames whose melodies are compared
 JUMP = 0.75  # octaves from the source's contour that count as an octave error
 
 
@@ -36,12 +37,14 @@ class PitchFollowing:
         way: of the distance from the source's median to the target's, how much the result went.
         octave_errors: share of the frames voiced in source and result whose F0, both less their
             medians, lies more than three quarters of an octave from the source's.
+        melody: correlation of log F0 over the same frames: 1 where the pitch moves as the source's.
         silent: pairs whose result has no voiced frame; they count as not nearer.
     """
 
     nearer: Estimate
     way: Estimate
     octave_errors: Estimate
+    melody: Estimate
     silent: int
 
 
@@ -83,12 +86,29 @@ def far_pairs(
 
 def octave_errors(source: Track, result: Track) -> float:
     """Share of frames voiced in both that leave the source's contour; NaN where none is."""
+    first, second = _voiced_in_both(source, result)
+    if not len(first):
+        return float("nan")
+    apart = (first - np.median(first)) - (second - np.median(second))
+    return float((np.abs(apart) > JUMP).mean())
+
+
+def melody(source: Track, result: Track) -> float:
+    """Correlation of log F0 over frames voiced in both; 0 where the result has one pitch.
+
+    NaN where the source has one there, or fewer than ten frames are voiced in both.
+    """
+    first, second = _voiced_in_both(source, result)
+    if len(first) < FEWEST_VOICED or np.ptp(first) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1]) if np.ptp(second) > 0 else 0.0
+
+
+def _voiced_in_both(source: Track, result: Track) -> tuple[Track, Track]:
+    """log2 of F0 in the frames that are voiced in both."""
     result = np.pad(result[: len(source)], (0, max(0, len(source) - len(result))))
     both = (source > 0) & (result > 0)
-    if not both.any():
-        return float("nan")
-    contours = [np.log2(t[both]) - median_octave(t[both]) for t in (source, result)]
-    return float((np.abs(contours[0] - contours[1]) > JUMP).mean())
+    return np.log2(source[both]), np.log2(result[both])
 
 
 def follow_pitch(
@@ -103,7 +123,7 @@ def follow_pitch(
         convert: the words of the first in the voice of the second.
         groups: speaker of each source, over which intervals are drawn.
     """
-    nearer, way, errors, names = [], [], [], []
+    nearer, way, errors, moved, names = [], [], [], [], []
     silent = 0
     for (source, target), group in zip(pairs, groups, strict=True):
         tracks = [track_of(a, cache) for a in (source, target, convert(source, target))]
@@ -117,7 +137,10 @@ def follow_pitch(
         names.append(group)
         if not np.isnan(share := octave_errors(tracks[0], tracks[2])):
             errors.append((Score(share), group))
-    return PitchFollowing(_over(nearer), estimate(way, names), _over(errors), silent)
+        if not np.isnan(likeness := melody(tracks[0], tracks[2])):
+            moved.append((Score(likeness), group))
+    estimates = (_over(nearer), estimate(way, names), _over(errors), _over(moved))
+    return PitchFollowing(*estimates, silent)
 
 
 def _over(values: list[tuple[Score, str]]) -> Estimate:

@@ -103,12 +103,17 @@ def conversion_table(model: str, found: ConversionReport) -> Table:
     """Pitch, words and likeness of converted speech beside the source's and the copy's."""
     pitch = found.pitch
     headings = ["sound", "F0 nearer the target's", "of the way to it", "octave errors"]
-    headings += ["similarity to the target", "words wrong beyond the source"]
+    headings += [
+        "melody, correlation with the source's",
+        "similarity to the target",
+        "words wrong beyond the source",
+    ]
     rows = []
     for name, title in SOUNDS.items():
         shown = [_share(e) for e in (pitch.nearer, pitch.way, pitch.octave_errors)]
+        shown.append(_interval(pitch.melody, "", 2))
         scores = found.scores[name]
-        cells = [title, *(shown if name == "converted" else [""] * 3)]
+        cells = [title, *(shown if name == "converted" else [""] * len(shown))]
         cells += [_interval(scores.get(LIKENESS), "", 2), _interval(scores.get(WORDS), " %", 1)]
         rows.append(cells)
     title = f"{model}: {found.pairs} pairs more than half an octave apart"

@@ -90,16 +90,21 @@ def levels_of(codec: Any) -> tuple[int, ...]:
     return tuple(quantizer.levels) if quantizer.kind == "fsq" else ()
 
 
-def one_hot_digits(ids: NDArray[np.int64], levels: tuple[int, ...]) -> Array | None:
-    """Ids ``[L]`` -> the digits' levels side by side, ``[L, sum(levels)]``; None without digits.
+def digits_of(ids: NDArray[np.int64], levels: tuple[int, ...]) -> NDArray[np.int64]:
+    """Ids ``[L]`` -> the level of each digit, ``[L, digits]``.
 
     Digits are in mixed radix, the least significant first.
     """
+    basis = np.cumprod([1, *levels[:-1]])
+    return ids[:, None] // basis % np.array(levels)
+
+
+def one_hot_digits(ids: NDArray[np.int64], levels: tuple[int, ...]) -> Array | None:
+    """Ids ``[L]`` -> the digits' levels side by side, ``[L, sum(levels)]``; None without digits."""
     if not levels:
         return None
-    basis = np.cumprod([1, *levels[:-1]])
-    columns = [np.eye(n)[ids // b % n] for n, b in zip(levels, basis, strict=True)]
-    return np.concatenate(columns, axis=1)
+    columns = zip(digits_of(ids, levels).T, levels, strict=True)
+    return np.concatenate([np.eye(n)[column] for column, n in columns], axis=1)
 
 
 def paired(digits: Array) -> Array:

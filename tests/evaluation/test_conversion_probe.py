@@ -10,6 +10,7 @@ from secousti.evaluation.conversion_probe import (
     far_pairs,
     follow_pitch,
     median_octave,
+    melody,
     octave_errors,
     track_of,
 )
@@ -61,6 +62,18 @@ def test_an_octave_error_is_a_jump_out_of_the_contour() -> None:
     shifted[:25] /= 2
     assert octave_errors(source, shifted) == 0.25
     assert np.isnan(octave_errors(source, np.zeros(100)))
+
+
+def test_the_melody_is_how_the_pitch_moves_and_not_how_high_it_is() -> None:
+    rising = np.geomspace(100, 200, 50)
+    silent = np.zeros(50)
+    assert melody(rising, 3 * rising) == pytest.approx(1.0)
+    assert melody(rising, rising[::-1]) == pytest.approx(-1.0)
+    assert melody(rising, np.full(50, 120.0)) == 0.0
+    assert melody(np.concatenate([rising, silent]), rising[:30]) == pytest.approx(1.0)
+    assert np.isnan(melody(np.full(50, 120.0), rising))
+    assert np.isnan(melody(rising, silent))
+    assert np.isnan(melody(rising[:9], rising[:9]))
 
 
 def test_the_median_is_over_voiced_frames() -> None:

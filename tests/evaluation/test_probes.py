@@ -115,7 +115,7 @@ def test_a_codec_is_called_disentangled_only_where_the_probes_allow_it(
     if low is not None:
         share = Estimate(0.5, 0.4, 0.6, 9)
         copy = {"wer_increase": Estimate(2.0, low, 5.0, 9)}
-        pitch = PitchFollowing(share, share, share, 0)
+        pitch = PitchFollowing(share, share, share, share, 0)
         report.conversion = ConversionReport(9, pitch, {"copy": copy})
     assert verdict(report).startswith(begins)
 

@@ -39,6 +39,7 @@ ADDS = {
     "pitch_followed": {"pitch", "conversion_pitch", "conversion_words"},
     "refiner": {"refined_mel", "discriminator", "adversarial", "features"},
     "everything": {"phonemes", "speaker", "confusion", "pitch", "conversion_pitch"},
+    "prosody_digit": {"phonemes", "pitch", "conversion_pitch", "prosody"},
 }
 
 

@@ -16,6 +16,7 @@ from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
 from train.codec.phoneme_head import PhonemeHeadConfig
 from train.codec.pitch import PitchHeadConfig
+from train.codec.prosody_digit import ProsodyDigitConfig
 from train.codec.schedule import ScheduleConfig
 from train.codec.speaker_adversary import SpeakerAdversaryConfig
 from train.data.augment import AugmentConfig, check_range
@@ -84,6 +85,7 @@ class ObjectiveConfig:
             codec that ``schedule.teacher`` needs.
         pitch_head: what tells pitch from G, which ``schedule.pitch`` needs. pitch_listener: the
             vocoder (as ``run.vocoder``) whose pitch network ``schedule.conversion_pitch`` needs.
+            prosody_digit: the digit of a token that ``schedule.prosody`` teaches.
         warp_share: of the items, whose encoder is given another voice than the decoder is asked
             for, all frequencies multiplied by a factor within ``warp`` (``train/codec/warp.py``).
     """
@@ -104,6 +106,7 @@ class ObjectiveConfig:
     teacher: str | None = None
     pitch_head: PitchHeadConfig | None = None
     pitch_listener: str | None = None
+    prosody_digit: ProsodyDigitConfig | None = None
     warp_share: float = 0.0
     warp: tuple[float, ...] = (0.8, 1.25)
 
@@ -197,6 +200,7 @@ class TrainingConfig:
             ("speaker_adversary", self.schedule.confusion.upper),
             ("teacher", self.schedule.teacher),
             ("pitch_head", self.schedule.pitch),
+            ("prosody_digit", self.schedule.prosody),
             ("pitch_listener", self.schedule.conversion_pitch),
         ):
             if weight > 0 and getattr(self.objective, name) is None:

@@ -25,6 +25,7 @@ from train.codec.mel_discriminator import MelDiscriminator
 from train.codec.perceptual import IntelligibilityLoss, LoudnessLoss
 from train.codec.phoneme_head import PhonemeHead
 from train.codec.pitch import PitchHead, PitchListener
+from train.codec.prosody_digit import ProsodyDigit
 from train.codec.speaker_adversary import SpeakerAdversary
 from train.codec.teacher import Teacher, distance
 from train.codec.text_branch import TextBranch
@@ -117,6 +118,9 @@ class Objective(nn.Module):
         self.pitch_listener = (
             None if config.pitch_listener is None else PitchListener(config.pitch_listener, mel)
         )
+        self.prosody_digit = (
+            None if config.prosody_digit is None else ProsodyDigit(codec, config.prosody_digit)
+        )
         self.conversion = None
         if config.listener is not None:
             self.conversion = Conversion(codec, load_listener(config.listener))
@@ -174,10 +178,7 @@ class Objective(nn.Module):
             losses["acoustic"] = masked_mse(semantics.a_hat, target, mask & own_voice)
             losses |= self._stage_two(semantics, mel, mel_mask, weights)
             losses |= self._content(semantics, batch, mask, weights)
-            if "pitch" in weights:
-                assert self.pitch_head is not None
-                window = (batch.window, batch.window_lengths)
-                losses["pitch"] = self.pitch_head.loss(semantics.voice, *window)
+            losses |= self._pitch(semantics, batch, weights)
             if "teacher" in weights:
                 losses["teacher"] = self._taught(semantics.latents, mel, mask)
         losses = {name: value for name, value in losses.items() if name in weights}
@@ -234,6 +235,21 @@ class Objective(nn.Module):
             losses |= self.speaker_adversary.losses(
                 semantics.vectors, mask, semantics.voice, batch.speakers
             )
+        return losses
+
+    def _pitch(
+        self, semantics: Semantics, batch: Batch, weights: dict[str, float]
+    ) -> dict[str, Tensor]:
+        """Whether G tells the height of the voice, and one digit of the tokens the melody."""
+        losses: dict[str, Tensor] = {}
+        window = (batch.window, batch.window_lengths)
+        if "pitch" in weights:
+            assert self.pitch_head is not None
+            losses["pitch"] = self.pitch_head.loss(semantics.voice, *window)
+        if "prosody" in weights:
+            assert self.prosody_digit is not None
+            spoken = (batch.audio, batch.lengths)
+            losses["prosody"] = self.prosody_digit.loss(semantics.latents, spoken, window)
         return losses
 
     def _mel(self, features: Tensor) -> Tensor:

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log, log2
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from secousti.audio.pitch import yin
 from secousti.config import MelConfig, to_dict
 from secousti.errors import SecoustiError
 from secousti.vocoder.pitch import PitchNet, pitch_octaves
+from train.codec.pitch_track import PitchRange, PitchTrack
 from train.codec.warm_start import vocoder_of
 
 _FEWEST = 5  # voiced frames that make a height
@@ -29,18 +30,10 @@ _BEND = 0.25  # octaves beyond which an error counts linearly
 
 
 @dataclass(frozen=True)
-class PitchHeadConfig:
+class PitchHeadConfig(PitchRange):
     """Pitch is looked for between ``fmin`` and ``fmax`` Hz, by YIN in every second mel frame."""
 
-    fmin: float = 60.0
-    fmax: float = 500.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.fmin < self.fmax:
-            raise SecoustiError(
-                f"objective.pitch_head.fmin ({self.fmin:g}) must lie between 0 and fmax "
-                f"({self.fmax:g})"
-            )
+    place: ClassVar[str] = "objective.pitch_head"
 
 
 class PitchHead(nn.Module):
@@ -55,14 +48,7 @@ class PitchHead(nn.Module):
 
     def __init__(self, dim: int, mel: MelConfig, config: PitchHeadConfig) -> None:
         super().__init__()
-        lowest = 2 * mel.sample_rate / mel.n_fft
-        if config.fmin < lowest:
-            raise SecoustiError(
-                f"objective.pitch_head.fmin is {config.fmin:g} Hz; {mel.n_fft} samples hold two "
-                f"periods of {lowest:.0f} Hz or more"
-            )
-        self.sample_rate, self.size, self.step = mel.sample_rate, mel.n_fft, 2 * mel.hop_length
-        self.range = (config.fmin, config.fmax)
+        self.track = PitchTrack(mel, config, 2 * mel.hop_length)
         self.linear = nn.Linear(dim, 2)
 
     def forward(self, voice: Tensor) -> Tensor:
@@ -82,16 +68,10 @@ class PitchHead(nn.Module):
     @torch.no_grad()
     def heights(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Median of log2 F0 and half of its middle 50 %, [B, 2]; bool [B]: whether it is voiced."""
-        padded = F.pad(audio.float(), (0, max(self.size - audio.shape[1], 0)))
-        spans = padded.unfold(1, self.size, self.step)  # [B, T, size]
-        with torch.autocast(audio.device.type, enabled=False):
-            octaves, voiced = yin(spans, self.sample_rate, self.range)
-        ends = torch.arange(spans.shape[1], device=audio.device) * self.step + self.size
-        voiced = voiced & (ends <= lengths[:, None])
-        told = torch.where(voiced, octaves.float(), torch.nan)
+        told = self.track(audio, lengths)
         quartiles = told.new_tensor([0.25, 0.5, 0.75])
         low, median, high = told.nanquantile(quartiles, dim=1).nan_to_num()
-        return torch.stack([median, (high - low) / 2], dim=1), voiced.sum(1) >= _FEWEST
+        return torch.stack([median, (high - low) / 2], dim=1), told.isfinite().sum(1) >= _FEWEST
 
 
 class PitchListener(nn.Module):

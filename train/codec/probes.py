@@ -15,8 +15,16 @@ from torch import Tensor
 from secousti.codec import SecoustiCodec
 from secousti.evaluation.audio import Audio
 from secousti.evaluation.cache import Cache
-from secousti.evaluation.conversion_probe import far_pairs, follow_pitch, median_octave, track_of
+from secousti.evaluation.conversion_probe import (
+    FEWEST_VOICED,
+    Track,
+    far_pairs,
+    follow_pitch,
+    median_octave,
+    track_of,
+)
 from secousti.evaluation.probes import (
+    digits_of,
     most_recorded,
     one_hot_digits,
     paired,
@@ -83,7 +91,7 @@ def pitch_metrics(
     rate: int,
     cache: Cache,
 ) -> dict[str, float]:
-    """``conversion_f0_nearer`` and ``conversion_octave_errors`` of converted crops.
+    """``conversion_f0_nearer``, ``_octave_errors`` and ``_melody`` of converted crops.
 
     Empty where no two speakers are half an octave apart.
 
@@ -111,7 +119,43 @@ def pitch_metrics(
     metrics = {"conversion_f0_nearer": found.nearer.mean}
     if found.octave_errors.count:
         metrics["conversion_octave_errors"] = found.octave_errors.mean
+    if found.melody.count:
+        metrics["conversion_melody"] = found.melody.mean
     return metrics
+
+
+def melody_metrics(
+    crops: Sequence[Item], levels: tuple[int, ...], rate: int, cache: Cache
+) -> dict[str, float]:
+    """``melody_in_a_digit``: how much of the melody one digit of the tokens tells by itself.
+
+    The highest absolute correlation, over the digits, with the log F0 of voiced tokens less the
+    median of their crop. Empty where tokens have no digits or few are voiced.
+
+    Args:
+        levels: of a token's digits, the least significant first. cache: remembers the pitch.
+    """
+    if not levels or not crops:
+        return {}
+    melodies, digits = [], []
+    for inspection, batch, b in crops[: 4 * PAIRS]:
+        ids = inspection.semantics.indices[b][inspection.mask[b]].cpu().numpy()
+        melody = _token_octaves(track_of(_recording(batch, b, rate), cache), len(ids))
+        voiced = np.isfinite(melody)
+        melodies.append(melody[voiced])
+        digits.append(digits_of(ids[voiced], levels))
+    melody = np.concatenate(melodies)
+    moving = [digit for digit in np.concatenate(digits).T if np.ptp(digit) > 0]
+    if len(melody) < FEWEST_VOICED or np.ptp(melody) == 0 or not moving:
+        return {}
+    return {"melody_in_a_digit": max(abs(np.corrcoef(digit, melody)[0, 1]) for digit in moving)}
+
+
+def _token_octaves(track: Track, tokens: int) -> Track:
+    """log2 of F0 in each of ``tokens`` equal parts, less the median; NaN where unvoiced."""
+    octaves = np.log2(np.where(track > 0, track, np.nan)) - median_octave(track)
+    voiced = (part[np.isfinite(part)] for part in np.array_split(octaves, tokens))
+    return np.array([part.mean() if len(part) else np.nan for part in voiced])
 
 
 def _recording(batch: Batch, b: int, rate: int) -> Audio:

@@ -79,7 +79,8 @@ class ScheduleConfig:
             (``train/codec/phoneme_head.py``); confusion: of hiding the speaker in S
             (``train/codec/speaker_adversary.py``), rising like a KL term, while the network that
             tells the speaker learns from the first step on; teacher: of telling a teacher's latents
-            (``train/codec/teacher.py``). All three wherever tokens train.
+            (``train/codec/teacher.py``); prosody: of telling the melody with one digit
+            (``train/codec/prosody_digit.py``). All of them wherever tokens train.
         commitment: weight of the quantizer's own loss (VQ-VAE and SimVQ; FSQ has none).
     """
 
@@ -104,6 +105,7 @@ class ScheduleConfig:
     phonemes: float = 0.0
     confusion: KLWarmup = field(default_factory=lambda: KLWarmup(upper=0.0))
     teacher: float = 0.0
+    prosody: float = 0.0
     commitment: float = 1.0
 
     @property
@@ -197,7 +199,11 @@ class Schedule:
         """What tokens should tell, and what not."""
         confusion = self.config.confusion
         adversary = {"speaker": 1.0, "confusion": confusion.weight(step)}
-        told = {"phonemes": self.config.phonemes, "teacher": self.config.teacher}
+        told = {
+            "phonemes": self.config.phonemes,
+            "teacher": self.config.teacher,
+            "prosody": self.config.prosody,
+        }
         return {**told, **(adversary if confusion.upper > 0 else {})}
 
     def _adversarial(self, step: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from secousti.evaluation.probes import levels_of
 from train.codec.batches import Batch, CropDataset
 from train.codec.config import Config, RunConfig
 from train.codec.objective import OWN, Inspection, Objective, trainable_names
-from train.codec.probes import items, pitch_metrics, speaker_metrics
+from train.codec.probes import items, melody_metrics, pitch_metrics, speaker_metrics
 from train.codec.schedule import Schedule, Stage
 from train.codec.setup import (
     build_objective,
@@ -159,16 +159,16 @@ class CodecTask(Task):
         return found
 
     def _probe(self, inspections: Sequence[Inspection]) -> dict[str, float]:
-        """What S and its digits tell of the speaker, and whose pitch G makes."""
+        """What S and its digits tell of the speaker and the melody, and whose pitch G makes."""
         codec = self.objective.codec
         crops = items(inspections, self.valid)
-        metrics = speaker_metrics(crops, self.speakers, levels_of(codec))
+        levels = levels_of(codec)
+        metrics = speaker_metrics(crops, self.speakers, levels)
         if self.vocoder is None or isinstance(self.learner.model, FSDPModule):
             return metrics  # no sound; or weights that are whole inside ``forward`` only
-        found = pitch_metrics(
-            crops, self.speakers, codec, self.vocoder, self.sample_rate, self.pitches
-        )
-        return metrics | found
+        rate, cache = self.sample_rate, self.pitches
+        metrics |= melody_metrics(crops, levels, rate, cache)
+        return metrics | pitch_metrics(crops, self.speakers, codec, self.vocoder, rate, cache)
 
     def export(self, collected: dict[str, dict[str, Any]], folder: Path) -> None:
         """``codec``, the averaged model without a vocoder."""
