@@ -47,10 +47,10 @@ def run_probes(
     tick: Callable[[], None],
     cache: Path | None = None,
 ) -> list[ProbeReport]:
-    """Probe every SecoustiCodec of the suite; write ``probes.json``, ``.md`` and pictures.
+    """Probe every codec of ours in the suite; write ``probes.json``, ``.md`` and pictures.
 
     Raises:
-        SecoustiError: no codec of the suite has S, G and A, or no recording can be read.
+        SecoustiError: no codec of the suite is ours, or no recording can be read.
     """
     reports = probe_suite(suite, device=device, tick=tick, cache=cache)
     _write(suite, reports, out)

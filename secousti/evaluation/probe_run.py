@@ -85,10 +85,10 @@ class ProbeReport:
 def probe_suite(
     suite: Suite, *, device: str, tick: Callable[[], None], cache: Path | None = None
 ) -> list[ProbeReport]:
-    """Probe every SecoustiCodec of the suite.
+    """Probe every codec of ours in the suite; one without S, G and A by its code vectors alone.
 
     Raises:
-        SecoustiError: no codec of the suite has S, G and A, or no recording can be read.
+        SecoustiError: no codec of the suite is ours, or no recording can be read.
     """
     store = Cache(cache)
     recordings, unread = _read(load_dataset(suite.data))
@@ -148,7 +148,7 @@ def _opened(adapter: Codec) -> Secousti:
         raise SecoustiError("has no S, G and A to probe")
     adapter.check()
     if not adapter.inner.embeddings:
-        raise SecoustiError("has no S, G and A to probe")
+        adapter.inner.code_vectors()  # tokens that have none are refused
     return adapter
 
 
@@ -220,7 +220,8 @@ def _probe_phonemes(
     train = train_utterances[owner[chosen]]
     _probe(report, "phoneme", features, kept, train)
     if "phoneme" in report.probes:
-        report.retrieval = {p: nearest_phoneme(features[p], kept, train) for p in ("S", "A")}
+        frames = [part for part in ("S", "A") if part in features]
+        report.retrieval = {p: nearest_phoneme(features[p], kept, train) for p in frames}
 
 
 def _probe_conversion(
@@ -231,7 +232,10 @@ def _probe_conversion(
     suite: Suite,
     cache: Cache,
 ) -> None:
-    if adapter.inner.vocoder is None:
+    if not adapter.inner.voice_size:
+        report.skipped["conversion"] = "the model has no voice vector"
+        return
+    if adapter.inner.mel_vocoder is None:
         report.skipped["conversion"] = "the model has no vocoder"
         return
     pairs = _pairs(recordings, suite.pairs, suite.data.seed, cache)

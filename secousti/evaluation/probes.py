@@ -30,17 +30,17 @@ class Representation:
     """One utterance as the codec sees it.
 
     Attributes:
-        semantic: S after quantization, ``[L, D]``.
-        acoustic: A, ``[L, D]``.
-        paralinguistic: G, the 64 numbers.
+        semantic: S after quantization, ``[L, D]``; of a codec without S its tokens' code vectors.
+        acoustic: A, ``[L, D]``; None for a codec without A.
+        paralinguistic: G, the 64 numbers; None for a codec without G.
         frame_rate: frames of S and A a second.
         digits: the level of each digit of each token, one-hot side by side, ``[L, levels]``;
             None for a quantizer without digits.
     """
 
     semantic: Array
-    acoustic: Array
-    paralinguistic: Array
+    acoustic: Array | None
+    paralinguistic: Array | None
     frame_rate: float
     digits: Array | None = None
 
@@ -67,9 +67,11 @@ class Probe:
 
 
 def represent(codec: Any, audio: Audio) -> Representation:
-    """S, A and G of a recording by one of our codecs (``SecoustiCodec``)."""
+    """S, A and G of a recording by one of our codecs, or what stands for its tokens."""
     import torch
 
+    if not codec.embeddings:
+        return _of_tokens(codec, audio)
     wav = torch.from_numpy(audio.samples)[None, None]
     encoded = codec.encode(wav, sample_rate=audio.rate)
     acoustic = codec.acoustic(wav, sample_rate=audio.rate)[0].T  # [L, D]
@@ -82,6 +84,17 @@ def represent(codec: Any, audio: Audio) -> Representation:
         codec.frame_rate,
         one_hot_digits(encoded.codes[0, 0].cpu().numpy(), levels_of(codec)),
     )
+
+
+def _of_tokens(codec: Any, audio: Audio) -> Representation:
+    """The sum of the code vectors of every token that is sent, and nothing else."""
+    import torch
+
+    encoded = codec.encode(torch.from_numpy(audio.samples)[None, None], sample_rate=audio.rate)
+    pairs = zip(codec.code_vectors(), encoded.codes[0], strict=True)
+    with torch.inference_mode():
+        vectors = torch.stack([book[tokens] for book, tokens in pairs]).sum(0)  # [L, D]
+    return Representation(vectors.detach().double().cpu().numpy(), None, None, codec.frame_rate)
 
 
 def levels_of(codec: Any) -> tuple[int, ...]:
@@ -119,26 +132,32 @@ def pooled(frames: Array) -> Array:
 
 
 def utterance_features(representations: list[Representation]) -> dict[str, Array]:
-    """One vector an utterance of S, its digits, G and A, ``[utterances, D]``."""
+    """One vector an utterance of S, and of digits, G and A where there are, ``[utterances, D]``."""
     digits = [r.digits for r in representations if r.digits is not None]
+    voices = [r.paralinguistic for r in representations if r.paralinguistic is not None]
+    acoustic = [r.acoustic for r in representations if r.acoustic is not None]
     return {
         "S": np.stack([pooled(r.semantic) for r in representations]),
         **({"digits": np.stack([paired(d) for d in digits])} if digits else {}),
-        "G": np.stack([r.paralinguistic for r in representations]),
-        "A": np.stack([pooled(r.acoustic) for r in representations]),
+        **({"G": np.stack(voices)} if voices else {}),
+        **({"A": np.stack([pooled(a) for a in acoustic])} if acoustic else {}),
     }
 
 
 def frame_features(representations: list[Representation]) -> dict[str, Array]:
     """One vector a frame of S, digits, G and A, ``[frames, D]``; G is the same on all frames."""
     digits = [r.digits for r in representations if r.digits is not None]
+    voices = [
+        np.tile(r.paralinguistic, (len(r.semantic), 1))
+        for r in representations
+        if r.paralinguistic is not None
+    ]
+    acoustic = [r.acoustic for r in representations if r.acoustic is not None]
     return {
         "S": np.concatenate([r.semantic for r in representations]),
         **({"digits": np.concatenate(digits)} if digits else {}),
-        "G": np.concatenate(
-            [np.tile(r.paralinguistic, (len(r.semantic), 1)) for r in representations]
-        ),
-        "A": np.concatenate([r.acoustic for r in representations]),
+        **({"G": np.concatenate(voices)} if voices else {}),
+        **({"A": np.concatenate(acoustic)} if acoustic else {}),
     }
 
 

@@ -26,6 +26,7 @@ from secousti.evaluation.probes import (
 from secousti.evaluation.statistics import Estimate
 from secousti.evaluation.suite import Suite
 from secousti.evaluation.voices import run_voices
+from tests.p2psyn import toy as p2psyn
 from tests.toy import toy_codec
 
 pytest.importorskip("sklearn")
@@ -142,6 +143,16 @@ def test_the_nearest_centroid_is_found() -> None:
     features = np.repeat(np.eye(3), 4, axis=0)
     labels = [p for p in PHONES for _ in range(4)]
     assert nearest_phoneme(features, labels, np.tile([True, False], 6)) == 1.0
+
+
+def test_a_codec_without_voice_is_probed_by_its_code_vectors(corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    p2psyn.toy_codec(causal=True).save_pretrained(tmp_path / "tokens")
+    suite = Suite(data=DataConfig(str(corpus)), codecs=(str(tmp_path / "tokens"),))
+    (report,) = run_probes(suite, tmp_path / "p", device="cpu", tick=lambda: None)
+    assert set(report.probes["speaker"]) == {"S"}
+    assert report.skipped["conversion"] == "the model has no voice vector"
+    assert verdict(report).startswith("Not judged: no speaker probe of the tokens' digits")
 
 
 def test_both_tasks_run_on_a_model(corpus: Path, tmp_path: Path) -> None:

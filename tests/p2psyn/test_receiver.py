@@ -16,7 +16,9 @@ from secousti import SecoustiError, load_codec
 from secousti.p2psyn.codec import P2PSynCodec
 from tests.p2psyn.conftest import Make
 from tests.p2psyn.toy import toy_codec
-from train.p2psyn.receiver import train_receiver
+from train.p2psyn.discriminator import compressed
+from train.p2psyn.losses import feature_loss
+from train.p2psyn.receiver import Receiver, train_receiver
 
 TOKENS = ("teacher.encoder.", "teacher.quantizer.")
 
@@ -58,6 +60,56 @@ def test_it_resumes_exactly(make_config: Make, tmp_path: Path) -> None:
     whole, resumed = (load_file(path / "receiver.safetensors") for path in last)
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
+
+
+def test_a_share_hears_the_plain_token_alone() -> None:
+    """Row by row while it trains; in use all rows hear every pseudo VQ."""
+    codec = toy_codec(causal=True)
+    codes = torch.randint(32, (1, 1, 12)).expand(40, 1, 12)
+    always, never, half = (Receiver(codec, "all", share) for share in (1.0, 0.0, 0.5))
+    plain = Receiver(codec, "plain")(codes)[0]
+    assert torch.equal(always.train()(codes)[0], plain)
+    assert torch.equal(always.eval()(codes)[0], never(codes)[0])
+    alone = (half.train()(codes)[0] == plain).flatten(1).all(1)
+    assert 5 < int(alone.sum()) < 35
+
+
+def test_the_losses_of_a_listener_and_the_discriminators_own_rate(
+    make_config: Make, tmp_path: Path
+) -> None:
+    _, folder = saved(tmp_path / "codec", "expected")
+    changes = {
+        "teacher.loudness_weight": 1.0,
+        "teacher.intelligibility_weight": 1.0,
+        "teacher.discriminator_lr": 0.0,
+        "teacher.discriminator_exponent": 0.5,
+        "teacher.feature_relative": True,
+        "receiver.tokens": 16,
+    }
+    config = make_config(causal=True, **changes)
+    run, found = Path(config.run.output) / "receiver", []
+    for steps in (2, 4):
+        optim = replace(config.receiver.optim, steps=steps)
+        train_receiver(replace(config, receiver=replace(config.receiver, optim=optim)), folder)
+        found.append(load_file(run / "checkpoints" / "last" / "discriminators.safetensors"))
+    rows = (run / "metrics.csv").read_text()
+    assert ",train/loudness," in rows
+    assert ",train/intelligibility," in rows
+    assert all(torch.equal(found[0][name], tensor) for name, tensor in found[1].items())
+
+
+def test_compression_keeps_signs_and_order() -> None:
+    x = torch.tensor([-4.0, -0.25, 0.0, 0.25, 4.0])
+    assert torch.equal(compressed(x, 1.0), x)
+    expected = torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0])
+    torch.testing.assert_close(compressed(x, 0.5), expected, atol=0.02, rtol=0)
+
+
+def test_relative_features_do_not_depend_on_their_size() -> None:
+    real, fake = torch.tensor([1.0, -3.0]), torch.tensor([2.0, -3.0])
+    for size in (1.0, 100.0):
+        found = feature_loss([[size * real]], [[size * fake]], relative=True)
+        assert float(found) == pytest.approx(0.25)
 
 
 def test_the_command_and_an_old_file(

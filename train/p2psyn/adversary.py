@@ -17,24 +17,34 @@ class Adversary:
     """``Discriminators`` with their optimizer.
 
     Args:
-        weights: sizes and weights of the losses. optim: of the decoder too.
+        weights: sizes and weights of the losses. optim: the decoder's, and theirs but for
+            ``weights.discriminator_lr``.
     """
 
     def __init__(
         self, weights: TeacherConfig, optim: OptimConfig, accelerator: Accelerator
     ) -> None:
         self.weights, self.accelerator = weights, accelerator
-        model = Discriminators(weights.discriminator_sizes, weights.discriminator_channels)
+        model = Discriminators(
+            weights.discriminator_sizes,
+            weights.discriminator_channels,
+            weights.discriminator_exponent,
+        )
+        own = weights.discriminator_lr
+        self.pace = 1.0 if own is None else own / optim.lr
         optimizer = build_optimizer(model.parameters(), optim)
         self.learner = Learner(accelerator, model, optimizer, optim.clip)
 
     def learn(self, real: Tensor, fake: Tensor, learning_rate: float) -> Tensor:
-        """One update on audio [B, 1, T] that was recorded and that was decoded; the loss."""
+        """One update on audio [B, 1, T] that was recorded and that was decoded; the loss.
+
+        ``learning_rate``: the decoder's.
+        """
         with self.accelerator.autocast():
             logits, _ = self.learner.model(torch.cat([real, fake]))
             pairs = [branch.chunk(2) for branch in logits]
             loss = discriminator_loss([r for r, _ in pairs], [f for _, f in pairs])
-        self.learner.descend(loss, learning_rate)
+        self.learner.descend(loss, self.pace * learning_rate)
         return loss.detach()
 
     def terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -45,7 +55,9 @@ class Adversary:
             with torch.no_grad():
                 _, real_features = discriminators(real)
         discriminators.requires_grad_(True)
+        weights = self.weights
+        features = feature_loss(real_features, fake_features, weights.feature_relative)
         return {
-            "adversarial": self.weights.adversarial_weight * adversarial_loss(logits),
-            "feature": self.weights.feature_weight * feature_loss(real_features, fake_features),
+            "adversarial": weights.adversarial_weight * adversarial_loss(logits),
+            "feature": weights.feature_weight * features,
         }

@@ -42,8 +42,14 @@ class TeacherConfig:
     """Stage 1: losses and sizes of MDCTCodec as far as they are known.
 
     ``segment``: samples of a crop; plus one MDCT hop it is a whole number of tokens.
-    ``mel_*``: the log-mel of the loss. ``discriminator_sizes``: MDCT coefficients of each
-    branch. ``adversarial_from``: the step at which discriminators start, ``None`` for never.
+    ``mel_*``: the log-mel of the loss; bands below ``mel_floor`` count as equally quiet.
+    ``discriminator_sizes``: MDCT coefficients of each branch. ``adversarial_from``: the step at
+    which discriminators start, ``None`` for never. ``discriminator_lr``: where their learning rate
+    starts, on the codec's schedule; ``None``: the codec's own. ``discriminator_exponent``:
+    coefficients are raised to this power, their sign kept, before a discriminator sees them (1: as
+    they are). ``feature_relative``: differences of features count relative to the size of the
+    recorded ones. ``loudness_weight``, ``intelligibility_weight``: of the losses after PESQ and
+    STOI (``train/codec/perceptual.py``) on the same log-mels. The paper has none of these five.
     ``revive_every``: codebook entries unused for so many steps are set to latents of the batch
     (0: never, as in the paper's family); at step ``codebook_init`` all of them are (-1: never).
     """
@@ -56,12 +62,18 @@ class TeacherConfig:
     feature_weight: float = 0.1
     codebook_weight: float = 10.0
     commit_weight: float = 2.5
+    loudness_weight: float = 0.0
+    intelligibility_weight: float = 0.0
     mel_fft: int = 1024
     mel_hop: int = 40
     mel_window: int = 320
     mel_bands: int = 80
+    mel_floor: float = 1e-5
     discriminator_sizes: tuple[int, ...] = (50, 200, 20)
     discriminator_channels: int = 64
+    discriminator_lr: float | None = None
+    discriminator_exponent: float = 1.0
+    feature_relative: bool = False
     adversarial_from: int | None = 0
     revive_every: int = 0
     codebook_init: int = -1
@@ -95,13 +107,17 @@ class ReceiverConfig:
     """Stage 3, which the paper does not have: decoder and pseudo VQs on what arrives.
 
     Weights and sizes of the losses are those of ``teacher``. ``tokens``: of a crop. ``mode``: how
-    it is decoded. ``adversarial_from``: the step at which discriminators start, ``None`` for never.
+    it is decoded. ``plain_share``: of crops that are decoded from the plain token alone, drawn at
+    random. ``adversarial_from``: the step at which discriminators start, ``None`` for never;
+    ``adversarial_ramp``: steps from there in which their weight rises to what it is.
     """
 
     batch_size: int = 16
     tokens: int = 100
     mode: str = "all"
+    plain_share: float = 0.0
     adversarial_from: int | None = None
+    adversarial_ramp: int = 0
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(schedule="cosine", clip=1.0))
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from secousti.errors import SecoustiError
 from secousti.p2psyn.codec import P2PSynCodec
 from secousti.p2psyn.modes import stage_modes
+from secousti.p2psyn.rvq import lookup
 from train.data.crops import Crops
 from train.engine.learner import Learner, published_weights
 from train.engine.optim import build_optimizer
@@ -28,7 +29,7 @@ from train.engine.task import Stretch
 from train.p2psyn.adversary import Adversary
 from train.p2psyn.config import Config
 from train.p2psyn.crops import CropBatches
-from train.p2psyn.losses import mel_distance
+from train.p2psyn.losses import Distances
 from train.p2psyn.task import EXPORT, P2PSynTask, best_model, corpus_of
 
 
@@ -37,19 +38,26 @@ class Receiver(nn.Module):
 
     Args:
         codec: its decoder and pseudo VQs are used, not copied. mode: of decoding.
+        plain_share: of rows that hear no pseudo VQ, drawn at random while it trains.
     """
 
     vectors: Tensor
 
-    def __init__(self, codec: P2PSynCodec, mode: str) -> None:
+    def __init__(self, codec: P2PSynCodec, mode: str, plain_share: float = 0.0) -> None:
         super().__init__()
+        self.plain_share = plain_share
         self.decoder, self.pseudo, self.mode = codec.teacher.decoder, codec.pseudo, mode
         self.imdct = codec.teacher.imdct
         self.register_buffer("vectors", codec.teacher.quantizer.vectors().detach())
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         latents, _ = self.pseudo(codes, self.vectors, self.mode)
-        spectrum, _ = self.decoder(latents[..., self.pseudo.lookahead :])
+        latents = latents[..., self.pseudo.lookahead :]
+        if self.training and self.plain_share:
+            plain = lookup(self.vectors[:1], codes)
+            alone = torch.rand(len(codes), 1, 1, device=codes.device) < self.plain_share
+            latents = torch.where(alone, plain, latents)
+        spectrum, _ = self.decoder(latents)
         audio: Tensor = self.imdct(spectrum)[0]
         return spectrum, audio[..., self.imdct.size :]
 
@@ -80,13 +88,15 @@ class ReceiverTask(P2PSynTask):
         )
         crops = CropBatches(valid, 8, segment, seed=1, level_db=level_db)
         self.valid = [crops[i] for i in range(max(1, config.run.valid_items // 8))]
-        self.mel = mel_distance(config).to(self.accelerator.device)
+        self.distances = Distances(config).to(self.accelerator.device)
+        self.mel = self.distances.mel
+        # In single precision: one token in thousands differs, for a fifth of a step's time.
         self.encoder = _own(codec).to(self.accelerator.device)
-        self.encoder.prepare()
         self.adversary: Adversary | None = None
 
     def open(self, stage: Stretch) -> None:
-        receiver = Receiver(_own(self.codec, dropout=0.0), self.training.mode)
+        own, training = _own(self.codec, dropout=0.0), self.training
+        receiver = Receiver(own, training.mode, training.plain_share)
         receiver.pseudo.requires_grad_(trains_pseudo(self.codec, self.training.mode))
         wanted = [p for p in receiver.parameters() if p.requires_grad]
         optimizer, optim = build_optimizer(wanted, self.optim), self.optim
@@ -105,13 +115,14 @@ class ReceiverTask(P2PSynTask):
         learner.model.train()
         with self.accelerator.autocast():
             spectrum, decoded = learner.model(codes)
-        terms = self._distances(spectrum.float(), target, decoded.float(), audio)
+        terms = self.distances(spectrum.float(), target, decoded.float(), audio)
         figures: dict[str, Tensor] = {}
         start = self.training.adversarial_from
         if self.adversary is not None and start is not None and step > start:
             rate = self.learning_rate(step)
             figures["discriminator"] = self.adversary.learn(audio, decoded.detach(), rate)
-            terms.update(self.adversary.terms(audio, decoded))
+            share = min((step - start) / max(self.training.adversarial_ramp, 1), 1.0)
+            terms |= {n: share * term for n, term in self.adversary.terms(audio, decoded).items()}
         loss = torch.stack(list(terms.values())).sum()
         learner.backward(loss)
         figures |= {"loss": loss, **terms, "gradient_norm": learner.gradient_norm()}
@@ -147,16 +158,8 @@ class ReceiverTask(P2PSynTask):
     @torch.no_grad()
     def _sent(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Audio [B, 1, T] -> its coefficients float32 [B, N, F], plain codes int64 [B, 1, L]."""
-        spectrum, latents = self.encoder.teacher.analyse(audio.to(self.encoder.encode_dtype))
-        return spectrum.float(), self.encoder.teacher.quantizer.encode(latents, 1)
-
-    def _distances(
-        self, spectrum: Tensor, target: Tensor, decoded: Tensor, audio: Tensor
-    ) -> dict[str, Tensor]:
-        return {
-            "mdct": self.weights.mdct_weight * (spectrum - target).square().mean(),
-            "mel": self.weights.mel_weight * self.mel(decoded, audio),
-        }
+        spectrum, latents = self.encoder.teacher.analyse(audio)
+        return spectrum, self.encoder.teacher.quantizer.encode(latents, 1)
 
 
 def trains_pseudo(codec: P2PSynCodec, mode: str) -> bool:

@@ -21,7 +21,7 @@ from train.engine.task import Stretch
 from train.p2psyn.adversary import Adversary
 from train.p2psyn.config import Config
 from train.p2psyn.crops import CropBatches
-from train.p2psyn.losses import mel_distance
+from train.p2psyn.losses import Distances
 from train.p2psyn.revive import CodebookCare
 from train.p2psyn.task import EXPORT, P2PSynTask, corpus_of
 
@@ -50,7 +50,8 @@ class TeacherTask(P2PSynTask):
         self.valid = _valid_batches(valid, config)
         self.teacher = Teacher(config.codec)
         add_weight_norm(self.teacher.encoder, self.teacher.decoder)
-        self.mel = mel_distance(config).to(accelerator.device)
+        self.distances = Distances(config).to(accelerator.device)
+        self.mel = self.distances.mel
         quantizer = config.codec.quantizer
         self.care = CodebookCare(
             quantizer.pseudo_stages + 1,
@@ -80,9 +81,7 @@ class TeacherTask(P2PSynTask):
         with self.accelerator.autocast():
             spectrum, decoded, audio, quantized = learner.model(batch)
         weights = self.training
-        terms = {
-            "mdct": weights.mdct_weight * (decoded.float() - spectrum.float()).square().mean(),
-            "mel": weights.mel_weight * self.mel(audio, batch),
+        terms = self.distances(decoded.float(), spectrum.float(), audio, batch) | {
             "codebook": weights.codebook_weight * quantized.codebook_loss,
             "commit": weights.commit_weight * quantized.commit_loss,
         }
