@@ -54,30 +54,58 @@ def to_dict(config: Any) -> dict[str, Any]:
     return plain
 
 
-def from_dict(cls: type[T], data: Any, where: str = "config") -> T:
+def from_dict(cls: type[T], data: Any, where: str = "config", default: T | None = None) -> T:
     """Build the dataclass ``cls`` from plain data.
 
+    A section that names some of its keys leaves the others at the section's own default, which the
+    field that holds it may give and which may differ from that of its class.
+
+    Args:
+        where: file or section, for messages.
+        default: where keys that ``data`` lacks come from; None for the defaults of ``cls``.
+
     Raises:
-        SecoustiError: an unknown key or a value of the wrong type, named with its path.
+        SecoustiError: an unknown key, one that is needed and missing, or a value of the wrong type,
+            named with its path.
     """
     if not isinstance(data, dict):
         raise SecoustiError(f"{where}: expected a mapping, found {data!r}")
     hints = typing.get_type_hints(cls)
-    unknown = sorted(set(data) - set(hints))
+    unknown = sorted(set(data) - set(hints), key=str)
     if unknown:
         raise SecoustiError(
             f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(hints))}"
         )
-    values = {name: _convert(hints[name], data[name], f"{where}.{name}") for name in data}
-    return cls(**values)
+    defaults = _defaults(cls) if default is None else _values(default)
+    if needed := [name for name in hints if name not in data and name not in defaults]:
+        raise SecoustiError(f"{where}: {', '.join(map(repr, needed))} must be given")
+    values = {
+        name: _convert(hints[name], data[name], f"{where}.{name}", defaults.get(name))
+        for name in data
+    }
+    return cls(**{**defaults, **values})
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def _defaults(cls: Any) -> dict[str, Any]:
+    """What the fields of a dataclass are where nothing is said, of those that may be left out."""
+    missing = dataclasses.MISSING
+    return {
+        field.name: field.default if field.default_factory is missing else field.default_factory()
+        for field in dataclasses.fields(cls)
+        if not (field.default is missing and field.default_factory is missing)
+    }
+
+
+def _values(config: Any) -> dict[str, Any]:
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+
+def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return _convert_optional(args, value, where)
+        return _convert_optional(args, value, where, default)
     if dataclasses.is_dataclass(hint):
-        return from_dict(typing.cast(type, hint), value, where)
+        return from_dict(typing.cast(type, hint), value, where, default)
     if origin is Literal:
         _check(value in args, where, f"one of {', '.join(map(repr, args))}", value)
         return value
@@ -98,7 +126,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _convert_optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
+def _convert_optional(args: tuple[Any, ...], value: Any, where: str, default: Any) -> Any:
     if value is None and type(None) in args:
         return None
     kinds = [arg for arg in args if arg is not type(None)]
@@ -106,7 +134,7 @@ def _convert_optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
         matches = [kind for kind in kinds if type(value) is kind]
         _check(bool(matches), where, f"one of {kinds}", value)
         return value
-    return _convert(kinds[0], value, where)
+    return _convert(kinds[0], value, where, default)
 
 
 def _check(ok: bool, where: str, expected: str, value: Any) -> None:
@@ -114,25 +142,36 @@ def _check(ok: bool, where: str, expected: str, value: Any) -> None:
         raise SecoustiError(f"{where}: expected {expected}, found {value!r}")
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
+def read_yaml(path: str | Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """A YAML file as a dict; a key ``base: other.yaml`` is read first and overridden.
 
+    Args:
+        above: files that name this one as their base.
+
     Raises:
-        SecoustiError: missing file, invalid YAML, or a file that is not a mapping.
+        SecoustiError: a missing or unreadable file, invalid YAML, a file that is not a mapping, or
+            one that is among its own bases.
     """
     import yaml  # most who use this package read no YAML
 
     path = Path(path)
+    if path.resolve() in above:
+        raise SecoustiError(f"{path} is among its own bases")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError as error:
         raise SecoustiError(f"no such configuration file: {path}") from error
+    except OSError as error:
+        raise SecoustiError(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SecoustiError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
         raise SecoustiError(f"{path}: expected a mapping at the top")
     base = data.pop("base", None)
-    return data if base is None else merge(read_yaml(path.parent / base), data)
+    if base is None:
+        return data
+    _check(isinstance(base, str), f"{path}: base", "the path of a file", base)
+    return merge(read_yaml(path.parent / base, (*above, path.resolve())), data)
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,10 @@ def make_config(tmp_path: Path) -> Make:
     (corpus / "rows.jsonl").write_text("\n".join(rows))
 
     def make(name: str = "run", causal: bool = False, **changes: object) -> Any:
-        optim = {"steps": 4, "clip": 1.0}
+        optim = {
+            "steps": 4, "clip": 1.0, "lr": 2e-4, "betas": [0.8, 0.99], "warmup_steps": 0,
+            "schedule": "exponential",  # no rate depends on how many steps follow
+        }  # fmt: skip
         data = {
             "codec": to_dict(tiny_causal_config() if causal else tiny_config()),
             "data": {
