@@ -188,6 +188,32 @@ def test_what_is_cut_short(sct: str, small: tuple[str, str], tmp_path: Path, wav
     assert 0 < len(heard) < len(sound(good(sct, "decode", small[1], "-", "-", given=stream)))
 
 
+def test_what_stands_before_it_in_a_file_stays(
+    sct: str, small: tuple[str, str], tmp_path: Path, wav: str
+) -> None:
+    stream, out = tmp_path / "a.sct", tmp_path / "out"
+    good(sct, "encode", small[1], wav, str(stream))
+    with out.open("wb") as file:
+        file.write(b"before: ")
+        file.flush()
+        subprocess.run((sct, "decode", small[1], str(stream), "-"), stdout=file, check=True)
+    found = out.read_bytes()
+    assert found[:8] == b"before: "
+    assert found[8:] == good(sct, "decode", small[1], str(stream), "-")
+
+
+def test_no_note_is_written_into_a_file(
+    sct: str, small: tuple[str, str], tmp_path: Path, wav: str
+) -> None:
+    """Without a standard error a file that is opened could take its number."""
+    stream = good(sct, "encode", small[1], "-", "-", given=Path(wav).read_bytes())
+    (tmp_path / "cut.sct").write_bytes(stream[:-30])
+    command = f'"{sct}" decode --partial "{small[1]}" cut.sct'
+    for out, closed in (("open.wav", ""), ("closed.wav", "1>&- 2>&-")):
+        subprocess.run(f"{command} {out} {closed}", shell=True, cwd=tmp_path, check=True)
+    assert (tmp_path / "closed.wav").read_bytes() == (tmp_path / "open.wav").read_bytes()
+
+
 def test_info(sct: str, weights: dict[str, str], tmp_path: Path, wav: str) -> None:
     path = str(tmp_path / "a.sct")
     good(sct, "encode", weights["mini-21hz"], wav, path)

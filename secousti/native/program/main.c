@@ -34,6 +34,7 @@ static _Bool run(int count, char **arguments, sct_fault *fault) {
 
 int main(int count, char **arguments) {
     sct_fault fault = {0};
+    if (!keep_standard_streams()) return EXIT_FAILURE; /* there is nowhere to say it */
     if (wants_help(count, arguments))
         fputs(help_text, stdout);
     else

@@ -26,6 +26,9 @@ _Bool run_encode(const options *given, sct_fault *fault);
 _Bool run_decode(const options *given, sct_fault *fault);
 _Bool run_info(const options *given, sct_fault *fault);
 
+/* Standard streams that are closed stay so: no file that is opened later takes their place. */
+_Bool keep_standard_streams(void);
+
 /* A file that is read, or standard input for "-". */
 typedef struct {
     int descriptor;
@@ -42,7 +45,7 @@ sct_source source_of(input *in);
 /* A file that appears whole or not at all; a pipe, a device or standard output ("-") at once. */
 typedef struct {
     FILE *file;
-    _Bool direct;
+    _Bool direct, appends; /* appends: standard output, after what others wrote into its file */
     char *target, *partial;
     char name[256];
 } output;

@@ -35,6 +35,12 @@ static _Bool failed(sct_fault *fault, const char *name, const char *what) {
     return sct_fail(fault, SCT_UNREADABLE, "%s cannot be %s: %s", name, what, strerror(errno));
 }
 
+_Bool keep_standard_streams(void) {
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) /* open() takes the lowest that is free */
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i ? O_RDONLY : O_WRONLY) != i) return 0;
+    return 1;
+}
+
 _Bool open_input(const char *path, input *in, sct_fault *fault) {
     const _Bool standard = !strcmp(path, "-");
     *in = (input){.descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY), .size = -1};
@@ -98,7 +104,10 @@ _Bool open_output(const char *path, const input *in, _Bool force, output *out, s
     const _Bool standard = !strcmp(path, "-");
     *out = (output){.direct = standard, .file = standard ? stdout : NULL};
     shown(standard ? "standard output" : path, out->name, sizeof out->name);
-    if (standard) return 1;
+    if (standard) {
+        out->appends = lseek(STDOUT_FILENO, 0, SEEK_CUR) > 0;
+        return 1;
+    }
     out->target = realpath(path, NULL); /* what a symbolic link names is replaced */
     if (!out->target) out->target = strdup(path);
     if (!out->target) return sct_fail(fault, SCT_NO_MEMORY, "there is not enough memory");
@@ -120,7 +129,7 @@ _Bool rewrite_start(output *out, const void *data, size_t size) {
     struct stat status;
     const int descriptor = fileno(out->file);
     if (fflush(out->file) || fstat(descriptor, &status) || !S_ISREG(status.st_mode)) return 0;
-    if (fcntl(descriptor, F_GETFL) & O_APPEND) return 0;
+    if (out->appends || fcntl(descriptor, F_GETFL) & O_APPEND) return 0;
     return pwrite(descriptor, data, size, 0) == (ssize_t)size;
 }
 
