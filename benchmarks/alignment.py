@@ -16,7 +16,7 @@ import random
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from data_prep.alignment.base import Aligner, Utterance
+from data_prep.alignment.base import Aligner, Utterance, Word
 from data_prep.alignment.calibration import fit_logistic, half_wrong
 from data_prep.alignment.sources import open_source
 from data_prep.manifest import Row, read_manifest
@@ -109,10 +109,11 @@ def confidence(
     aligner, rng = open_source(source, model=model), random.Random(0)
     root = manifest.resolve().parent
     utterances = [Utterance(row, root) for row in read_manifest(manifest) if _has_words(row)]
-    pools = defaultdict(list)
+    pools: dict[str, list[Word]] = defaultdict(list)
     for utterance in utterances:
         pools[utterance.row.language] += utterance.words
-    right, wrong = [], []
+    right: list[float] = []
+    wrong: list[float] = []
     for u in utterances:
         other = half_wrong(u.words, pools[u.row.language], rng)
         changed = Utterance(u.row, root, u.audio, other)
@@ -168,14 +169,12 @@ def print_errors(language: str, errors: dict[str, dict[Spoken, np.ndarray | None
     """One row for every source and engine."""
     table = _table(f"word boundaries against exact times ({language}), ms", "source", "speech")
     engines = sorted({spoken.voice for found in errors.values() for spoken in found})
-    groups: list[tuple[str, Callable[[str], bool]]] = [
-        (voice, lambda v, voice=voice: v == voice) for voice in engines
-    ]
+    groups = [(voice, [voice]) for voice in engines]
     for engine in sorted({voice.split(":")[0] for voice in engines}):
-        groups.append((f"all {engine}", lambda v, engine=engine: v.startswith(engine)))
-    for name, belongs in groups:
+        groups.append((f"all {engine}", [v for v in engines if v.startswith(engine)]))
+    for name, voices in groups:
         for source, found in errors.items():
-            picked = [e for spoken, e in found.items() if belongs(spoken.voice)]
+            picked = [e for spoken, e in found.items() if spoken.voice in voices]
             done = [e for e in picked if e is not None]
             failed = len(picked) - len(done)
             table.add_row(source, name + (f" ({failed} failed)" if failed else ""), *_figures(done))

@@ -23,7 +23,7 @@ from rich.console import Console
 from torch import Tensor, cat, nn, zeros
 
 from benchmarks.alignment import _figures, _table
-from data_prep.alignment.base import SAMPLE_RATE, Utterance
+from data_prep.alignment.base import SAMPLE_RATE, Utterance, Word
 from data_prep.alignment.sources import open_source
 from data_prep.manifest import read_manifest
 from secousti.errors import SecoustiError
@@ -49,7 +49,8 @@ def main(
     for number in range(sentences):
         rows = rng.sample(by_speaker[sorted(by_speaker)[number % len(by_speaker)]], WORDS)
         parts = [Utterance(row, manifest.resolve().parent) for row in rows]
-        audio, places, words, firsts = zeros(int(AROUND * SAMPLE_RATE)), [], [], [0]
+        words: list[Word] = []
+        audio, places, firsts = zeros(int(AROUND * SAMPLE_RATE)), [], [0]
         for part in parts:
             start = len(audio) / SAMPLE_RATE
             audio = cat([audio, sounding(part.audio, below)])

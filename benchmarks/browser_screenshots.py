@@ -35,25 +35,30 @@ def main() -> None:
     with running_demo("--model", "mini-21hz") as address, sync_playwright() as playwright:
         browser = chromium.launch(playwright, ROOT / "examples" / "speech.wav")
         for scheme in ("light", "dark"):
-            page = opened(browser, address, scheme, DESK, 1.5)
-            page.click("Speak")
-            page.wait_for_tokens(TOKENS)
-            keep(page, folder / f"demo-desk-{scheme}.webp")
-            page.click("Stop")
-            page.raw.context.close()
-            page = opened(browser, address, scheme, DESK, 1.5)
-            page.hurry()
-            page.click("Try the example")
-            page.wait_until(lambda page=page: page.number("file-all") > 0)
-            page.finish()
-            keep(page, folder / f"demo-whole-{scheme}.webp", whole=True)
-            page.raw.context.close()
-            page = opened(browser, address, scheme, PHONE, 2)
-            page.click("Speak")
-            page.wait_for_tokens(TOKENS)
-            keep(page, folder / f"demo-phone-{scheme}.webp")
-            page.raw.context.close()
+            take(browser, address, scheme, folder)
         browser.close()
+
+
+def take(browser: Any, address: str, scheme: str, folder: Path) -> None:
+    """On a desk while it works and afterwards, and on a phone."""
+    desk = opened(browser, address, scheme, DESK, 1.5)
+    desk.click("Speak")
+    desk.wait_for_tokens(TOKENS)
+    keep(desk, folder / f"demo-desk-{scheme}.webp")
+    desk.click("Stop")
+    desk.raw.context.close()
+    whole = opened(browser, address, scheme, DESK, 1.5)
+    whole.hurry()
+    whole.click("Try the example")
+    whole.wait_until(lambda: whole.number("file-all") > 0)
+    whole.finish()
+    keep(whole, folder / f"demo-whole-{scheme}.webp", whole=True)
+    whole.raw.context.close()
+    phone = opened(browser, address, scheme, PHONE, 2)
+    phone.click("Speak")
+    phone.wait_for_tokens(TOKENS)
+    keep(phone, folder / f"demo-phone-{scheme}.webp")
+    phone.raw.context.close()
 
 
 def keep(page: Page, path: Path, whole: bool = False) -> None:

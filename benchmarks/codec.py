@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -77,14 +78,14 @@ def peer(name: str, what: str) -> Callable[[], object]:
     torch.manual_seed(0)
     if name == "mimi":
         model = transformers.MimiModel(transformers.MimiConfig()).eval()
-        extra = {"num_quantizers": 8}
+        extra: dict[str, Any] = {"num_quantizers": 8}
     else:
         model = transformers.EncodecModel(transformers.EncodecConfig()).eval()
         extra = {"bandwidth": 6.0}
     wav = 0.1 * torch.randn(1, 1, int(SECONDS * 24000))
 
     @torch.inference_mode()
-    def encode() -> object:
+    def encode() -> Any:
         return model.encode(wav, **extra)
 
     if what == "encode":

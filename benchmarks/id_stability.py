@@ -166,10 +166,18 @@ def spread(codec: SecoustiCodec, count: int) -> SecoustiCodec:
     audio = recordings(count, codec.sample_rate)[:4]
     mel, frames = codec.log_mel(as_batch(audio, codec.sample_rate, codec.sample_rate))
     mu, _ = codec.semantic_projection(codec.encoder(mel, None, frames)[0])
-    y = codec.quantizer.project_in(mu.transpose(1, 2)).flatten(0, 1)
-    codec.quantizer.project_in.weight.div_(y.std(0)[:, None])
-    codec.quantizer.project_in.bias.copy_((codec.quantizer.project_in.bias - y.mean(0)) / y.std(0))
+    standardise(codec, mu.transpose(1, 2).flatten(0, 1))
     return codec
+
+
+@torch.no_grad()
+def standardise(codec: SecoustiCodec, latents: Tensor) -> None:
+    """Let what the quantizer makes of latents [N, D] have mean 0 and deviation 1."""
+    project = codec.quantizer.project_in
+    assert isinstance(project, torch.nn.Linear)
+    y = project(latents)
+    project.weight.div_(y.std(0)[:, None])
+    project.bias.copy_((project.bias - y.mean(0)) / y.std(0))
 
 
 if __name__ == "__main__":

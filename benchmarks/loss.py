@@ -28,7 +28,7 @@ from secousti import Encoded, SecoustiCodec
 from secousti.evaluation.metrics.base import Score
 from secousti.evaluation.statistics import Estimate, estimate
 from secousti.sessions.channel import Channel
-from secousti.sessions.concealment import STRATEGIES, Concealer
+from secousti.sessions.concealment import STRATEGIES, Concealer, Strategy
 from train.engine.sound import perceptual
 
 RATES = (0.0, 0.05, 0.1, 0.2)
@@ -41,7 +41,7 @@ class Condition:
     """One point of a curve."""
 
     pattern: str
-    strategy: str
+    strategy: Strategy
     rate: float
 
 
@@ -86,6 +86,7 @@ def score(
     pesq, stoi = perceptual(
         recording.wav.numpy(), codec.decode(lossy)[0, 0].numpy(), codec.sample_rate
     )
+    assert pesq is not None, f"nobody speaks in a recording of {recording.speaker}"
     error = F.l1_loss(codec.decode_mel(lossy), recording.mel).item()
     return dict(zip(METRICS, (pesq, stoi, error), strict=True))
 

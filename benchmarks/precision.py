@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.id_stability import standardise
 from benchmarks.loss import recordings
 from benchmarks.measure import markdown
 from benchmarks.realtime import PRECISIONS, full_size
@@ -33,10 +34,7 @@ def spread(codec: SecoustiCodec, wav: Tensor) -> SecoustiCodec:
         if isinstance(module, LayerScale):
             torch.nn.init.constant_(module.scale, 0.1)
     z, _ = codec.encoder(codec.mel(wav[None], codec.frames_per_token))
-    project = codec.quantizer.project_in
-    y = project(codec.semantic_projection(z)[0][0].T)
-    project.weight.div_(y.std(0)[:, None])
-    project.bias.copy_((project.bias - y.mean(0)) / y.std(0))
+    standardise(codec, codec.semantic_projection(z)[0][0].T)
     return codec
 
 

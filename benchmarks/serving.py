@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--serve", nargs=2, metavar=("MODEL", "MODE"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
-        serve(*args.serve, args.workers)
+        serve(args.serve[0], args.serve[1], args.workers)
         return
     points = [p for model in args.models or bundled() for p in measure(model, args)]
     text = report(points)
@@ -95,14 +95,15 @@ def serve(model: str, mode: str, workers: int) -> None:
 
 def measure(model: str, args: argparse.Namespace) -> list[Point]:
     """All levels of one model, both servers in turn."""
-    servers, points = {}, []
+    servers: dict[str, subprocess.Popen[str]] = {}
+    points: list[Point] = []
     try:
         for mode in MODES:
             command = [sys.executable, "-m", __spec__.name, "--workers", str(args.workers)]
             servers[mode] = subprocess.Popen(
                 [*command, "--serve", model, mode], stdout=subprocess.PIPE, text=True
             )
-        urls = {mode: server.stdout.readline().strip() for mode, server in servers.items()}
+        urls = {mode: address(server) for mode, server in servers.items()}
         over = dict.fromkeys(MODES, 0)
         for sessions in args.levels:
             for mode in MODES:
@@ -119,6 +120,12 @@ def measure(model: str, args: argparse.Namespace) -> list[Point]:
     return points
 
 
+def address(server: subprocess.Popen[str]) -> str:
+    """What a server prints first."""
+    assert server.stdout is not None
+    return server.stdout.readline().strip()
+
+
 def level(model: str, mode: str, url: str, sessions: int, seconds: float) -> Point:
     """So many clients for so long."""
     before = metrics(url)
@@ -126,11 +133,14 @@ def level(model: str, mode: str, url: str, sessions: int, seconds: float) -> Poi
     after = metrics(url)
     added = {name: after[name] - before.get(name, 0.0) for name in after}
     steps = added['secousti_batch_sessions_count{stage="decode"}']
+    p50, p95, p99 = (float(np.quantile(latencies, q)) for q in (0.5, 0.95, 0.99))
     return Point(
         model,
         mode,
         sessions,
-        *(float(np.quantile(latencies, q)) for q in (0.5, 0.95, 0.99)),
+        p50,
+        p95,
+        p99,
         cpu=added["process_cpu_seconds_total"] / (sessions * seconds),
         batch=added['secousti_batch_sessions_sum{stage="decode"}'] / steps,
     )
@@ -155,8 +165,8 @@ async def speak(url: str, sound: np.ndarray, rate: int, offset: float) -> list[f
     size = int(CHUNK * rate)
     sent: list[float] = []  # when the packet with so many samples left
     arrived: list[float] = []  # when the sound of each token came
-    start = {"kind": "roundtrip", "input": pcm(rate), "output": pcm(rate)}
-    async with AsyncStream(url, **start) as stream:
+    form = pcm(rate)
+    async with AsyncStream(url, kind="roundtrip", input=form, output=form) as stream:
 
         async def listen() -> None:
             tokens = 0

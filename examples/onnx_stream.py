@@ -9,9 +9,12 @@ with --voice (64 numbers in a .npy file are taken, too). Prints the tokens.
 Needs: numpy, onnxruntime, soundfile, soxr. No torch.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -24,7 +27,7 @@ TYPES = {"tensor(float)": "f4", "tensor(double)": "f8", "tensor(int64)": "i8"}
 class Step:
     """One graph with its state: all zeros at the start, then whatever the last step returned."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         inputs = self.session.get_inputs()
         self.state = {
@@ -36,19 +39,19 @@ class Step:
         }
         self.shapes = {value.name: value.shape for value in inputs}
 
-    def __call__(self, **inputs):
+    def __call__(self, **inputs: np.ndarray) -> np.ndarray:
         output, *state = self.session.run(None, {**inputs, **self.state})
         self.state = dict(zip(self.state, state, strict=True))
         return output
 
 
-def read(path, rate):
+def read(path: Path, rate: int) -> np.ndarray:
     """A recording [N] at ``rate`` Hz, mono."""
     wav, given = soundfile.read(path, dtype="float32", always_2d=True)
     return wav.mean(1) if given == rate else soxr.resample(wav.mean(1), given, rate)
 
 
-def voice_of(path, folder, about):
+def voice_of(path: Path, folder: Path, about: dict[str, Any]) -> np.ndarray:
     """Who speaks in a recording [1, 64], by a window in the middle of it."""
     if path.suffix == ".npy":
         return np.load(path).reshape(1, -1).astype("f4")
@@ -69,7 +72,7 @@ def voice_of(path, folder, about):
     return np.round(numbers * 127) / np.float32(127)  # as it travels, in 8 bits
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -8,11 +8,14 @@ A GRU predicts each token from those before it. What it prints is the cross-entr
 beside that of a fair guess and that of how often each id occurs. Needs: secousti[extract].
 """
 
+from __future__ import annotations
+
 import argparse
 import math
+from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
@@ -22,24 +25,25 @@ from secousti.extraction.dataset import PAD, TokenDataset, collate
 class NextToken(nn.Module):
     """Tokens so far [B, L] -> logits of the next ones [B, L, entries]; id ``entries`` begins."""
 
-    def __init__(self, entries, width=256):
+    def __init__(self, entries: int, width: int = 256) -> None:
         super().__init__()
         self.embed = nn.Embedding(entries + 1, width)
         self.gru = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, entries)
 
-    def forward(self, ids):
-        return self.head(self.gru(self.embed(ids))[0])
+    def forward(self, ids: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.gru(self.embed(ids))[0])
+        return logits
 
 
-def loss_of(model, codes):
+def loss_of(model: NextToken, codes: Tensor) -> Tensor:
     """Mean nats a token of a batch [B, L] padded with ``PAD``."""
     begin = torch.full_like(codes[:, :1], model.head.out_features)
     inputs = torch.cat([begin, codes[:, :-1].clamp(min=0)], dim=1)
     return F.cross_entropy(model(inputs).flatten(0, 1), codes.flatten(), ignore_index=PAD)
 
 
-def batches(folder, shuffle=False, epoch=0):
+def batches(folder: str, shuffle: bool = False, epoch: int = 0) -> Iterator[Tensor]:
     """Codes [B, L] of the first codebook."""
     dataset = TokenDataset(folder, shuffle=shuffle)
     dataset.set_epoch(epoch)
@@ -47,7 +51,7 @@ def batches(folder, shuffle=False, epoch=0):
         yield batch["codes"][:, 0]
 
 
-def by_frequency(train, valid, entries):
+def by_frequency(train: str, valid: str, entries: int) -> float:
     """Bits a token when only the frequencies of ids are known (each counted once more)."""
     counts = torch.ones(entries)
     for codes in batches(train):
@@ -58,9 +62,9 @@ def by_frequency(train, valid, entries):
 
 
 @torch.no_grad()
-def score(model, folder):
+def score(model: NextToken, folder: str) -> float:
     """Bits a token of a whole extraction."""
-    bits = tokens = 0
+    bits, tokens = 0.0, 0
     for codes in batches(folder):
         count = int((codes != PAD).sum())
         bits += loss_of(model, codes).item() * count / math.log(2)
@@ -68,7 +72,7 @@ def score(model, folder):
     return bits / tokens
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

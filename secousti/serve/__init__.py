@@ -1,6 +1,14 @@
 """Streaming sessions over WebSocket: ``secousti serve`` (docs/serving.md). Extra: ``demo``."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from secousti.serve.options import Limits, ServeOptions
+
+if TYPE_CHECKING:
+    from secousti.serve.app import create_app
+    from secousti.serve.server import run
 
 __all__ = ["Limits", "ServeOptions", "create_app", "run"]
 
