@@ -12,17 +12,27 @@ import argparse
 import sys
 from collections import Counter
 from math import log
+from typing import Any
 
 import torch
-from model import TextToTokens, load
+from model import TextToTokens, load, speech_of
 
 from secousti.errors import SecoustiError
 from secousti.extraction.dataset import TokenDataset
 
+Spoken = tuple[str, torch.Tensor]
 
-def with_text(folder: str, longest: int) -> list[tuple[str, torch.Tensor]]:
-    """Texts and codes int64 [L] of the utterances that have a text and fit."""
-    rows = [(row["text"], row["codes"][0]) for row in TokenDataset(folder) if row["text"]]
+
+def with_text(folder: str, model: TextToTokens, codec: dict[str, Any]) -> list[Spoken]:
+    """Texts and codes int64 [L] of the utterances that have a text and fit.
+
+    Raises:
+        SecoustiError: there are none, or they are of another codec than the model's.
+    """
+    dataset, longest, reads = TokenDataset(folder), model.sizes.longest, model.vocabulary.reads
+    if dataset.codec.get("token_hash") != codec.get("token_hash"):
+        raise SecoustiError(f"{folder} holds tokens of another codec than {codec['model_id']}")
+    rows = [(row["text"], speech_of(row)) for row in dataset if reads(row["text"])]
     fitting = [(text, codes) for text, codes in rows if len(text) + len(codes) + 2 <= longest]
     if not fitting:
         raise SecoustiError(f"{folder}: no utterance has a text and fits {longest} ids")
@@ -57,10 +67,8 @@ def main() -> None:
     parser.add_argument("--valid", required=True, help="extraction that it has not seen")
     args = parser.parse_args()
     model, codec = load(args.model)
-    train = with_text(args.train, model.sizes.longest)
-    texts, codes = (
-        list(part) for part in zip(*with_text(args.valid, model.sizes.longest), strict=True)
-    )
+    train, valid = (with_text(folder, model, codec) for folder in (args.train, args.valid))
+    texts, codes = [text for text, _ in valid], [row for _, row in valid]
     others = [*texts[1:], texts[0]]
     size = codec["codebook_size"]
     print(f"all ids alike         {log(size):.3f} nats a token")

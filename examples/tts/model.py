@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from secousti.atomic import replacing
+from secousti.errors import SecoustiError
 
 CHARACTERS = " '-abcdefghijklmnopqrstuvwxyz"
 PAD, SPEAK, END = 0, 1, 2  # padding; text ends and speech begins; speech ends
@@ -53,6 +56,11 @@ class Vocabulary:
         known = [CHARACTERS.index(c) + SPECIAL for c in text.lower() if c in CHARACTERS]
         return [*known, SPEAK]
 
+    @staticmethod
+    def reads(text: str | None) -> bool:
+        """Whether there is a letter in it that is known."""
+        return any(c.isalpha() and c in CHARACTERS for c in (text or "").lower())
+
     def example(self, text: str, codes: Tensor) -> Tensor:
         """The whole sequence of an utterance with codes int64 [L]."""
         prompt = torch.tensor(self.text(text))
@@ -71,6 +79,8 @@ class Sizes:
 
 class TextToTokens(nn.Module):
     """A causal transformer over the joint vocabulary."""
+
+    digits: Tensor
 
     def __init__(self, vocabulary: Vocabulary, sizes: Sizes) -> None:
         super().__init__()
@@ -111,14 +121,28 @@ class TextToTokens(nn.Module):
 
     @torch.no_grad()
     def speak(self, text: str, temperature: float, top: int, most: int):  # type: ignore[no-untyped-def]
-        """Yield speech tokens one by one until the model says END or ``most`` are there."""
+        """Yield speech tokens one by one until the model says END or ``most`` are there.
+
+        Args:
+            temperature: of the draw; 0 takes the likeliest. top: drawn from the so many likeliest.
+
+        Raises:
+            SecoustiError: no letter of the text is known, or the text leaves no room for speech.
+        """
         ids = torch.tensor([self.vocabulary.text(text)])
+        if not self.vocabulary.reads(text):
+            raise SecoustiError(f"there is no letter from a to z in the text {text!r}")
+        if ids.shape[1] >= self.sizes.longest:
+            raise SecoustiError(
+                f"the text has {len(text)} characters; text and speech together may have "
+                f"{self.sizes.longest}"
+            )
         for step in range(min(most, self.sizes.longest - ids.shape[1])):
-            logits = self.logits(self.features(ids)[0, -1]) / temperature
+            logits = self.logits(self.features(ids)[0, -1]) / max(temperature, 1e-6)
             allowed = torch.arange(len(logits)) >= self.vocabulary.offset
             allowed[END] = step > 0  # something is to be said
             logits = logits.masked_fill(~allowed, -torch.inf)
-            best, places = logits.topk(top)
+            best, places = logits.topk(min(top, len(logits)) if temperature else 1)
             chosen = int(places[torch.multinomial(best.softmax(-1), 1)])
             if chosen == END:
                 return
@@ -126,17 +150,39 @@ class TextToTokens(nn.Module):
             ids = torch.cat([ids, torch.tensor([[chosen]])], dim=1)
 
 
+def speech_of(row: dict[str, Any]) -> Tensor:
+    """Codes int64 [L] of a row of a ``TokenDataset``.
+
+    Raises:
+        SecoustiError: the codec has several tokens a frame; this model says one after another.
+    """
+    codes: Tensor = row["codes"]
+    if len(codes) != 1:
+        raise SecoustiError(f"the codec has {len(codes)} tokens a frame; this model speaks one")
+    return codes[0]
+
+
 def save(model: TextToTokens, path: str | Path, codec: dict[str, Any]) -> None:
     """Weights, with the sizes and the codec they are for in the header."""
     about = {"sizes": json.dumps(asdict(model.sizes)), "codec": json.dumps(codec)}
-    save_file(model.state_dict(), path, metadata=about)
+    with replacing(path) as partial:
+        save_file(model.state_dict(), partial, metadata=about)
 
 
 def load(path: str | Path) -> tuple[TextToTokens, dict[str, Any]]:
-    """What ``save`` wrote: the model, and what it says of its codec."""
-    with safe_open(path, "pt") as file:
-        about = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    """What ``save`` wrote: the model, and what it says of its codec.
+
+    Raises:
+        SecoustiError: there is no such file, or it is none of these.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise SecoustiError(f"{path} cannot be read: {error}") from error
+    if not {"codec", "sizes"} <= about.keys():
+        raise SecoustiError(f"{path} was not written by train.py: it does not say of which codec")
     codec = json.loads(about["codec"])
     vocabulary = Vocabulary(codec["codebook_size"], tuple(codec.get("levels", ())))
     model = TextToTokens(vocabulary, Sizes(**json.loads(about["sizes"])))

@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("text")
-    parser.add_argument("--tokens", required=True, help="extraction with the voice to speak in")
+    parser.add_argument("--tokens", required=True, help="extraction with the voice")
     parser.add_argument("--voice", help="id of an utterance there; the first one by default")
     parser.add_argument("--codec", default="mini-21hz")
     parser.add_argument("-o", "--output", default="speech.wav")
@@ -55,7 +55,8 @@ def main() -> None:
         raise SecoustiError(
             f"the model was trained on tokens of {about['model_id']}, another codec"
         )
-    decoder = StreamDecoder(codec, voice_of(args.tokens, args.voice)[None])  # type: ignore[arg-type]
+    voice = voice_of(args.tokens, args.voice)[None] if codec.voice_size else None
+    decoder = StreamDecoder(codec, voice)
     audio = []
     most = int(args.seconds * codec.frame_rate)
     for token in model.speak(args.text, args.temperature, args.top, most):

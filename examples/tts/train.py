@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import torch
-from model import PAD, Sizes, TextToTokens, Vocabulary, save
+from model import PAD, Sizes, TextToTokens, Vocabulary, save, speech_of
 from torch import Tensor
 
 from secousti.errors import SecoustiError
@@ -28,9 +28,11 @@ def sequences(dataset: TokenDataset, vocabulary: Vocabulary, longest: int) -> It
         dataset.set_epoch(epoch)
         texts = used = 0
         for row in dataset:
-            ids = vocabulary.example(row["text"] or "", row["codes"][0])
-            texts += bool(row["text"])
-            if row["text"] and len(ids) <= longest:
+            if not vocabulary.reads(row["text"]):
+                continue
+            texts += 1
+            ids = vocabulary.example(row["text"], speech_of(row))
+            if len(ids) <= longest:
                 used += 1
                 yield ids
         if not used:
@@ -44,7 +46,7 @@ def what_is_missing(dataset: TokenDataset, texts: int, longest: int) -> str:
         return f"{dataset.folder}: no utterance fits {longest} ids, text and tokens together"
     return (
         f"{dataset.folder} holds {len(dataset)} utterances, and none has a text: extract from a "
-        ".jsonl manifest or a table that has one ('text')"
+        ".jsonl manifest or a table that has one ('text'), in letters from a to z"
     )
 
 
@@ -57,12 +59,19 @@ def batches(examples: Iterator[Tensor], size: int) -> Iterator[Tensor]:
             yield torch.nn.utils.rnn.pad_sequence(rows, True, PAD)
 
 
+def positive(text: str) -> int:
+    """A number of the command line, 1 or more."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tokens", help="folder made by 'secousti extract'")
     parser.add_argument("--output", default="tts.safetensors")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--steps", type=positive, default=2000)
+    parser.add_argument("--batch-size", type=positive, default=8)
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
