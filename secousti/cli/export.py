@@ -68,6 +68,8 @@ def export(
     from secousti.console import console
     from secousti.hub.resolve import load_codec
 
+    if runtime is not None and format != "web":
+        raise SecoustiError(f"--runtime is of --format web, not of {format}: leave it out")
     codec = load_codec(model)
     if format in ("web", "c") and (dynamic_batch or not vocoder or mode != "all"):
         raise SecoustiError(

@@ -70,7 +70,7 @@ def from_dict(cls: type[T], data: Any, where: str = "config", default: T | None 
     """
     if not isinstance(data, dict):
         raise SecoustiError(f"{where}: expected a mapping, found {data!r}")
-    hints = typing.get_type_hints(cls)
+    hints = _fields(cls)
     unknown = sorted(set(data) - set(hints), key=str)
     if unknown:
         raise SecoustiError(
@@ -84,6 +84,12 @@ def from_dict(cls: type[T], data: Any, where: str = "config", default: T | None 
         for name in data
     }
     return cls(**{**defaults, **values})
+
+
+def _fields(cls: Any) -> dict[str, Any]:
+    """The types of what a dataclass is made with."""
+    hints = typing.get_type_hints(cls)  # of its class variables, too
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
 def _defaults(cls: Any) -> dict[str, Any]:

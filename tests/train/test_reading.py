@@ -1,14 +1,15 @@
 """Training files as they are read: what they leave out, what they lack, what they build on."""
 
-from __future__ import annotations
-
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
 
 from secousti.errors import SecoustiError
 from train.codec import config as codec
+from train.engine.settings import read_config
 from train.p2psyn import config as p2psyn
 from train.vocoder import config as vocoder
 
@@ -57,6 +58,18 @@ def test_a_key_that_is_needed_is_named(tmp_path):
         vocoder.load(write(path, {}))
 
 
+def test_a_variable_of_a_class_is_no_key(tmp_path):
+    @dataclass(frozen=True)
+    class Head:
+        place: ClassVar[str]
+        channels: int = 4
+
+    path = write(tmp_path / "file.yaml", {"channels": 8})
+    assert read_config(Head, path).channels == 8
+    with pytest.raises(SecoustiError, match="unknown key 'place'; known are channels"):
+        read_config(Head, path, ("place=here",))
+
+
 def test_bases_that_are_none(tmp_path):
     ours, theirs = tmp_path / "ours.yaml", tmp_path / "theirs.yaml"
     write(ours, {"base": "theirs.yaml"})
@@ -67,3 +80,19 @@ def test_bases_that_are_none(tmp_path):
         p2psyn.load(write(ours, {"base": ["theirs.yaml"]}))
     with pytest.raises(SecoustiError, match="cannot read"):
         p2psyn.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("run.validate_every=0", "run.validate_every must be 1 to"),
+        ("run.keep_last=0", "run.keep_last must be 1 to"),
+        ("receiver.optim.betas=[0.9]", "optim.betas must be 2 to 2 numbers"),
+        ("pseudo.optim.lr=-1", "optim.lr must be 0 to"),
+        ("receiver.tokens=0", "receiver.tokens must be 1 to"),
+        ("teacher.batch_size=0", "teacher.batch_size must be 1 to"),
+    ],
+)
+def test_numbers_that_would_stop_a_run_later_are_refused_at_once(tmp_path, change, says):
+    with pytest.raises(SecoustiError, match=says):
+        p2psyn.load(write(tmp_path / "file.yaml", P2PSYN), (change,))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from secousti.config import CodecConfig
+from secousti.config import CodecConfig, within
 from secousti.errors import SecoustiError
 from secousti.semantic.phoneme_encoder import PhonemeEncoderConfig
 from secousti.vocoder.discriminators import DiscriminatorConfig
@@ -21,7 +21,7 @@ from train.codec.schedule import ScheduleConfig
 from train.codec.speaker_adversary import SpeakerAdversaryConfig
 from train.data.augment import AugmentConfig, check_range
 from train.data.perturb import PerturbConfig
-from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_config
+from train.engine.settings import MOST, BaseOptimConfig, BaseRunConfig, read_config
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,10 @@ class DataConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     perturb: PerturbConfig = field(default_factory=PerturbConfig)
     label_delay: int = 0
+
+    def __post_init__(self) -> None:
+        within("data", self, batch_size=(1, MOST), pool=(1, MOST), workers=(0, MOST))
+        within("data", self, crop_seconds=(0.01, 3600), window_seconds=(0.01, 3600))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
-from secousti.config import from_dict, merge, read_yaml
+from secousti.config import few, from_dict, merge, read_yaml, within
 from secousti.errors import SecoustiError
 
 T = TypeVar("T")
+MOST = 1e9  # of whatever is counted
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class BaseRunConfig:
     mixed_precision: Literal["no", "bf16"] = "no"
     device: Literal["auto", "cpu"] = "auto"
 
+    def __post_init__(self) -> None:
+        some = (1, MOST)
+        within("run", self, log_every=some, validate_every=some, save_every=some, look_every=some)
+        within("run", self, keep_last=some, patience=some, timeout_minutes=some)
+        within("run", self, samples=(0, MOST))
+
 
 @dataclass(frozen=True)
 class BaseOptimConfig:
@@ -75,6 +82,13 @@ class BaseOptimConfig:
     epoch_steps: int = 1000
     clip: float = 0.0
     ema: float = 0.0
+
+    def __post_init__(self) -> None:
+        share, any_number = (0, 1), (0, MOST)
+        few("optim", self, betas=(2, 2))
+        within("optim", self, betas=share, decay=share, ema=share, epoch_steps=(1, MOST))
+        within("optim", self, lr=any_number, weight_decay=any_number, clip=any_number)
+        within("optim", self, warmup_steps=any_number, final_lr=any_number)
 
 
 def read_document(path: str | Path, overrides: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from secousti.config import within
 from secousti.errors import SecoustiError
 from secousti.p2psyn.config import P2PSynConfig
-from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_config
+from train.engine.settings import MOST, BaseOptimConfig, BaseRunConfig, read_config
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class TeacherConfig:
     codebook_init: int = -1
     optim: OptimConfig = field(default_factory=OptimConfig)
 
+    def __post_init__(self) -> None:
+        within("teacher", self, batch_size=(1, MOST), segment=(1, MOST))
+
 
 @dataclass(frozen=True)
 class PseudoTrainConfig:
@@ -101,6 +105,9 @@ class PseudoTrainConfig:
         )
     )
 
+    def __post_init__(self) -> None:
+        within("pseudo", self, batch_size=(1, MOST), tokens=(1, MOST))
+
 
 @dataclass(frozen=True)
 class ReceiverConfig:
@@ -119,6 +126,9 @@ class ReceiverConfig:
     adversarial_from: int | None = None
     adversarial_ramp: int = 0
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(schedule="cosine", clip=1.0))
+
+    def __post_init__(self) -> None:
+        within("receiver", self, batch_size=(1, MOST), tokens=(1, MOST))
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,8 @@ class ReceiverTask(P2PSynTask):
         self.identity |= {"tokens": codec.weight_hash, "mode": self.training.mode}
         train, valid = corpus_of(config, "train"), corpus_of(config, "valid")
         self.corpora = [train, valid]
-        hop, level_db = config.codec.backbone.coefficients, config.data.level_db
-        segment = self.training.tokens * config.codec.frame_size - hop
+        hop, level_db = codec.config.backbone.coefficients, config.data.level_db
+        segment = self.training.tokens * codec.frame_size - hop
         self.dataset = CropBatches(
             train,
             self.training.batch_size,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from secousti.config import MelConfig, VocoderConfig
+from secousti.config import MelConfig, VocoderConfig, within
 from secousti.vocoder.discriminators import DiscriminatorConfig
 from train.data.augment import check_range
-from train.engine.settings import BaseOptimConfig, BaseRunConfig, read_config
+from train.engine.settings import MOST, BaseOptimConfig, BaseRunConfig, read_config
 from train.vocoder.losses import AdversarialKind
 
 
@@ -40,6 +40,8 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check_range("data.speed", self.speed, above=0)
+        within("data", self, batch_size=(1, MOST), frames=(1, MOST), warm=(0, MOST))
+        within("data", self, workers=(0, MOST), valid_utterances=(0, MOST))
 
 
 @dataclass(frozen=True)
