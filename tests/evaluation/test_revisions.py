@@ -13,6 +13,7 @@ import pytest
 from secousti.evaluation.audio import Audio
 from secousti.evaluation.cache import Cache
 from secousti.evaluation.codecs.classic import Opus
+from secousti.evaluation.codecs.ours import Secousti
 from secousti.evaluation.metrics import Sample, make_metric, metric_class
 from secousti.evaluation.metrics.distortion import LogSpectralDistance
 from secousti.evaluation.worker import identity
@@ -67,3 +68,10 @@ def test_a_new_revision_of_a_codec_is_coded_again(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Opus, "revision", Opus.revision + 1)
     assert identity(Opus(name="opus")) != before
     assert identity(Opus(name="opus", kbps=8.0)) != identity(Opus(name="opus"))
+
+
+def test_bits_are_those_of_the_coder_that_a_codec_has_now() -> None:
+    ours = Secousti(name="mini-21hz")
+    before = identity(ours)
+    ours.inner.coder = None
+    assert identity(ours) != before

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Secousti(Codec):
     Attributes:
         mode: one of its ``modes``: a P2PSynCodec's ``plain`` is without its pseudo VQs.
     """
+
+    revision: ClassVar[int] = 2  # tokens are made in float64 and stored by the learned coder
 
     model: str = "mini-21hz"
     mode: str = "all"
@@ -62,7 +65,9 @@ class Secousti(Codec):
         self.info()
 
     def versions(self) -> str:
-        return f"weights {self._hash[:12]}, secousti {__version__}"
+        coder = self._codec.coder
+        stored = "" if coder is None else f", coder {sha256(coder.content).hexdigest()[:8]}"
+        return f"weights {self._hash[:12]}{stored}, secousti {__version__}"
 
     def info(self) -> CodecInfo:
         codec = self._codec
