@@ -8,6 +8,7 @@ from importlib import import_module
 import typer
 
 from secousti.errors import SecoustiError, print_notes
+from secousti.paths import of_system
 
 # name -> (module, function, one line of help)
 COMMANDS = {
@@ -35,8 +36,9 @@ def main(arguments: list[str]) -> int:
         app(arguments[1:], prog_name=f"python -m data_prep {name}")
     except SystemExit as end:  # Typer's way to say that it is done, or of a wrong usage
         return end.code if isinstance(end.code, int) else 0
-    except SecoustiError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (SecoustiError, OSError) as error:
+        says = of_system(error) if isinstance(error, OSError) else error
+        print(f"error: {says}", file=sys.stderr)
         return 1
     return 0
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.languages import language_of
+from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 from secousti.manifest import (
     END_KEYS,
@@ -134,26 +135,17 @@ def read_manifest(
     return parsed_lines(path, lambda _, line: Row.from_dict(parse_line(line)), on_fault)
 
 
-def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> int:
-    """Write rows to ``path`` and return their number.
+def write_manifest(path: str | Path, rows: Iterable[Row]) -> int:
+    """Write rows to ``path``, in full or not at all, and return their number.
 
-    The lines go to a temporary name beside ``path``, which is renamed when all are on disk: a
-    manifest is either there in full or not at all.
+    Raises:
+        SecoustiError: it cannot be written, or is a folder, a device or a pipe.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     count = 0
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            for row in rows:
-                file.write(to_line(row.to_dict()))
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(to_line(row.to_dict()))
+            count += 1
     return count
 
 

@@ -92,6 +92,12 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def of_system(error: OSError) -> str:
+    """What the system says of a file, with its name, as a sentence for people."""
+    where = "" if error.filename is None else f"{readable(os.fsdecode(error.filename))}: "
+    return f"{where}{error.strerror or error}"
+
+
 def is_own_output(path: str) -> bool:
     """Whether a path is another name of standard output."""
     return path == PIPE or path in _OWN_OUTPUT

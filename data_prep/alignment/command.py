@@ -23,6 +23,7 @@ from data_prep.alignment.sources import Source, open_source
 from data_prep.alignment.textgrid import TextGridAligner
 from data_prep.languages import has_phonemes
 from data_prep.manifest import Row, read_manifest
+from secousti.atomic import replacing
 from secousti.errors import SecoustiError
 from secousti.manifest import Places, is_url, to_line
 
@@ -244,8 +245,11 @@ def _finished_lines(part: Path) -> int:
 def _finish(part: Path, output: Path) -> Report:
     """Move the finished rows to ``output`` and count them."""
     report = Report(0, 0, Counter(), {})
-    temporary = part.with_suffix(".tmp")
-    with part.open(encoding="utf-8") as lines, temporary.open("w", encoding="utf-8") as file:
+    with (
+        part.open(encoding="utf-8") as lines,
+        replacing(output) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
         for line in lines:
             entry = json.loads(line)
             reason = entry.pop(FAULT, None)
@@ -258,9 +262,6 @@ def _finish(part: Path, output: Path) -> Report:
                 report.faults[reason] += 1
                 report.examples.setdefault(reason, entry["audio"])
             file.write(to_line(entry))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(output)
     part.unlink()
     return report
 

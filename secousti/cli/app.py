@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from secousti.cli.commands import COMMANDS, Entry
 from secousti.cli.streams import complete_streams, finish_output
 from secousti.errors import SecoustiError, print_notes, printable
-from secousti.paths import readable
+from secousti.paths import of_system
 
 
 class LazyGroup(TyperGroup):
@@ -113,8 +113,7 @@ def run(argv: list[str] | None = None) -> None:
         sys.exit(1)
     except OSError as error:
         _discard_output()
-        where = "" if error.filename is None else f"{readable(os.fsdecode(error.filename))}: "
-        _fail(f"{where}{error.strerror or error}")
+        _fail(of_system(error))
     except SecoustiError as error:
         _discard_output()
         _fail(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,19 @@ def test_a_failed_write_leaves_the_old_manifest(tmp_path: Path) -> None:
         write_manifest(path, rows())
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["m.jsonl"]
+
+
+def test_a_link_stays_and_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    """An administrator's /dev/null would be lost the same way."""
+    real, link, pipe = tmp_path / "real.jsonl", tmp_path / "link.jsonl", tmp_path / "pipe"
+    link.symlink_to(real)
+    write_manifest(link, [Row.from_dict(GOOD)])
+    assert link.is_symlink()
+    assert len(list(read_manifest(real))) == 1
+    os.mkfifo(pipe)
+    with pytest.raises(SecoustiError, match="is not replaced"):
+        write_manifest(pipe, [Row.from_dict(GOOD)])
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("audio", ["/abs/x.wav", "s3://bucket/x.wav"])

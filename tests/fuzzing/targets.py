@@ -25,6 +25,7 @@ from secousti.manifest import parse_line, to_entry
 from secousti.serve.messages import parse_change, parse_json, parse_ping, parse_start
 from secousti.serve.packets import AUDIO, TOKENS, audio_samples, packet_tokens, parse_packet
 from secousti.serve.packets import voice_codes as parse_voice
+from tests.pipe import Pipe
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CODER = load_coder(VECTORS / "v2" / "coder.safetensors")
@@ -109,21 +110,10 @@ def binary(data: bytes) -> None:
         parse_voice(found.body, VOICE)
 
 
-class _Pipe(io.RawIOBase):
-    def __init__(self, data: bytes) -> None:
-        self._left = io.BytesIO(data)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._left.readinto(buffer)
-
-
 def wav(data: bytes) -> None:
     """A WAV stream, as a file and as a pipe: the same samples, all finite."""
     heard = []
-    for file in (io.BytesIO(data), _Pipe(data)):
+    for file in (io.BytesIO(data), Pipe(data, len(data) or 1)):
         with WavReader(file) as reader:
             samples = [reader.read_frames(1000) for _ in range(3)]
         heard.append(np.concatenate(samples))

@@ -20,7 +20,8 @@ from secousti.audio.opening import open_audio
 from secousti.errors import SecoustiError
 from secousti.files.jobs import plan
 from secousti.paths import walk_files
-from tests.known_issues.test_wav_headers import RATE, SOUND, Pipe, wav
+from tests.known_issues.test_wav_headers import RATE, SOUND, wav
+from tests.pipe import Pipe
 
 Run = Callable[..., Any]
 

@@ -18,25 +18,11 @@ from secousti.audio.io import load_audio
 from secousti.audio.opening import open_audio
 from secousti.audio.wav import WavReader
 from secousti.errors import SecoustiError
+from tests.pipe import Pipe
 
 RATE = 16000
 SOUND = (np.sin(np.arange(4001) * 0.05) * 0.5).astype(np.float32)
 PCM = np.round(SOUND * 32767).astype("<i2").tobytes()
-
-
-class Pipe(io.RawIOBase):
-    """Bytes that arrive a few at a time and cannot seek."""
-
-    def __init__(self, data: bytes) -> None:
-        self.left = io.BytesIO(data)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self.left.read(min(len(buffer), 701))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def wav(

@@ -17,22 +17,10 @@ from secousti.files.wav import WavWriter, wav_header
 from tests.fuzzing.seeds import seeds
 from tests.native import files, library
 from tests.native.test_damage import mutated
+from tests.pipe import Pipe
 
 SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
 LAYOUTS = ["WAV", "WAVEX", "RF64"]
-
-
-class Pipe(io.RawIOBase):
-    """Bytes that cannot be sought in."""
-
-    def __init__(self, data: bytes) -> None:
-        self._left = io.BytesIO(data)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._left.readinto(buffer)
 
 
 def ours(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 
+import numpy as np
 import pytest
 import soundfile
 
+from data_prep.__main__ import main as data_prep
 from data_prep.division import Recordings
 from secousti import SecoustiCodec
 from secousti.errors import SecoustiError
@@ -17,6 +19,7 @@ from train.budget.ledger import Ledger, Stopped
 from train.budget.phase import Phase, run_phase
 from train.budget.sizes import planned_steps, refitted_steps, report_changes, step_changes
 from train.codec.config import load
+from train.engine.command import one_sentence
 from train.engine.pace import CHECKPOINT, Pace
 from train.speedrun.go import CONFIGS, Wish, go
 from train.speedrun.recipe import Plan, read_recipe
@@ -158,3 +161,34 @@ def test_a_phase_runs_in_two_processes(tmp_path):
     launch.launch(phase, 0.0, processes=2)  # no time left
     assert json.loads(phase.plan.read_text())["steps"] == {"acoustic": 2, "semantic": 2}
     assert SecoustiCodec.from_pretrained(phase.output / "codec").sample_rate == 22050
+
+
+def test_a_job_that_cannot_begin_leaves_its_folder_free(tmp_path):
+    ledger = Ledger(tmp_path, 1.0, {"recordings": "mistyped"})
+    with pytest.raises(SecoustiError, match="no such"), ledger.part("recordings"):
+        raise SecoustiError("no such folder")
+    right = Ledger(tmp_path, 1.0, {"recordings": "typed"})
+    with right.part("recordings"):
+        pass
+    with pytest.raises(SecoustiError), right.part("packing"):
+        raise SecoustiError("no space is left")
+    with pytest.raises(SecoustiError, match="another job"):
+        Ledger(tmp_path, 1.0, {"recordings": "mistyped"})
+    (tmp_path / "job.json").write_text("{")
+    with pytest.raises(SecoustiError, match=r"job.json is damaged: remove it"):
+        Ledger(tmp_path, 1.0, {"recordings": "typed"})
+    for minutes in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(SecoustiError, match="give a number above 0"):
+            Ledger(tmp_path / "other", minutes, {})
+
+
+def test_what_the_system_refuses_is_one_sentence(tmp_path, capsys):
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    with pytest.raises(SystemExit), one_sentence():
+        Ledger(taken, 1.0, {})
+    soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000)
+    assert data_prep(["manifest", str(tmp_path), "-o", str(taken / "x.jsonl")]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert all(line.startswith(f"error: {taken}") for line in said)

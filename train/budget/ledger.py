@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,12 +31,13 @@ class Ledger:
         job: what makes it this job; a folder holds one.
 
     Raises:
-        SecoustiError: the folder holds another job, or the budget is not above 0.
+        SecoustiError: the folder holds another job or a damaged one, or the budget is not above 0
+            or has no end.
     """
 
     def __init__(self, folder: Path, minutes: float, job: dict[str, Any]) -> None:
-        if not minutes > 0:
-            raise SecoustiError(f"--minutes is {minutes:g}; give more than 0")
+        if not 0 < minutes < math.inf:
+            raise SecoustiError(f"--minutes is {minutes:g}; give a number above 0")
         self.path, self.minutes = folder / NAME, minutes
         folder.mkdir(parents=True, exist_ok=True)
         known = self._read()
@@ -49,6 +51,7 @@ class Ledger:
         self.spent: dict[str, float] = {} if known is None else known["spent"]
         self.done: dict[str, Any] = {} if known is None else known["done"]
         self.began: dict[str, float] = {}
+        self.kept = True  # by the folder
         self._write()
 
     def left(self) -> float:
@@ -61,13 +64,17 @@ class Ledger:
     def part(self, name: str) -> Iterator[dict[str, Any]]:
         """Do the part ``name``; what is put into the dict is kept with it. Not to be nested.
 
-        It is done when it ends without an error; the time counts either way.
+        It is done when it ends without an error; the time counts either way. Where the first part
+        finds that the job cannot be done, the folder holds none.
         """
         note: dict[str, Any] = {}
         self.began[name] = time.monotonic()
         try:
             yield note
             self.done[name] = note
+        except SecoustiError as error:
+            self.kept = bool(self.done) or isinstance(error, Stopped)
+            raise
         finally:
             own = time.monotonic() - self.began.pop(name)
             self.spent[name] = self.spent.get(name, 0.0) + own
@@ -77,6 +84,9 @@ class Ledger:
         return _document(self.path)
 
     def _write(self) -> None:
+        if not self.kept:
+            self.path.unlink(missing_ok=True)
+            return
         document = {"job": self.job, "minutes": self.minutes, "spent": self.spent}
         write_json(self.path, document | {"done": self.done})
 
@@ -90,5 +100,10 @@ def job_in(folder: Path) -> dict[str, Any] | None:
 def _document(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    known: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        known: dict[str, Any] = dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError):
+        known = {}
+    if not {"job", "spent", "done"} <= known.keys():
+        raise SecoustiError(f"{path} is damaged: remove it to begin anew, or choose another folder")
     return known

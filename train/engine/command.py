@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from secousti.errors import SecoustiError, require
+from secousti.paths import of_system
 
 ConfigFile = Annotated[Path, typer.Argument(help="a file of configs/")]
 Changes = Annotated[list[str] | None, typer.Argument(help="changes, as training.optim.lr=1e-4")]
@@ -32,8 +33,9 @@ def one_sentence() -> Iterator[None]:
     except SystemExit:  # how a command of several ends
         _leave()
         raise
-    except SecoustiError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (SecoustiError, OSError) as error:
+        says = of_system(error) if isinstance(error, OSError) else error
+        print(f"error: {says}", file=sys.stderr)
         raise SystemExit(1) from None
 
 
