@@ -118,7 +118,10 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
     if origin in (tuple, list):
         _check(isinstance(value, (list, tuple)), where, "a list", value)
         return origin(_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict or hint is Any:
+    if origin is dict:
+        _check(isinstance(value, dict), where, "a mapping", value)
+        return {key: _convert(args[1], item, f"{where}.{key}") for key, item in value.items()}
+    if hint is Any:
         return value
     if hint is float:
         # YAML reads "1e-5" as text: accept numbers written that way.

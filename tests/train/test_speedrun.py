@@ -192,3 +192,21 @@ def test_what_the_system_refuses_is_one_sentence(tmp_path, capsys):
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2
     assert all(line.startswith(f"error: {taken}") for line in said)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"share": -1}, "share must be 0.001 to"),
+        ({"stages": {"acoustic": "half"}}, "stages.acoustic: expected a number, found 'half'"),
+        ({"stages": 3}, "stages: expected a mapping, found 3"),
+        ({"stages": {"acoustic": 0}}, "shares of stages must be above 0"),
+        ({"file": "nowhere.yaml"}, "a is to train nowhere.yaml, which configs/ lacks"),
+    ],
+)
+def test_a_recipe_is_checked_before_anything_is_prepared(tmp_path, change, says):
+    phase = {"kind": "codec", "file": "mini_21hz.yaml", "share": 1.0, **change}
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps({"phases": {"a": phase}, "codec": "a", "vocoder": "a"}))
+    with pytest.raises(SecoustiError, match=says):
+        read_recipe(path)

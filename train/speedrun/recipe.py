@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from data_prep.division import Recordings
-from secousti.config import CodecConfig, from_dict, read_yaml, to_dict
+from secousti.config import CodecConfig, from_dict, read_yaml, to_dict, within
 from secousti.errors import SecoustiError
 from train.budget.documents import CONFIGS, can_score, phase_document
 from train.budget.launch import Planned
@@ -39,6 +39,11 @@ class PhaseSpec:
     listener: str | None = None
     changes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        within(self.file, self, share=(0.001, 1000))
+        if any(not share > 0 for share in self.stages.values()):
+            raise SecoustiError(f"{self.file}: shares of stages must be above 0: {self.stages}")
+
     def needs(self) -> list[str]:
         """The phases that it takes something from."""
         given = (self.after, self.codec, self.vocoder, self.listener)
@@ -59,22 +64,24 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe of a YAML file.
 
     Raises:
-        SecoustiError: a missing file, an unknown key, or a phase that needs one after it.
+        SecoustiError: a missing file, an unknown key, a share that is none, or a phase that needs
+            one after it.
     """
     document = read_yaml(path)
     listed = document.get("phases")
     if not isinstance(listed, dict) or not listed:
         raise SecoustiError(f"{path} has no phases")
-    phases = {name: from_dict(PhaseSpec, spec, f"{path}: {name}") for name, spec in listed.items()}
-    recipe = from_dict(Recipe, {**document, "phases": {}}, str(path))
+    recipe = from_dict(Recipe, document, str(path))
     known: list[str] = []
-    for name, spec in phases.items():
+    for name, spec in recipe.phases.items():
         if missing := [other for other in spec.needs() if other not in known]:
             raise SecoustiError(f"{path}: {name} needs {missing[0]!r}, which is no phase before it")
+        if not (CONFIGS / spec.file).is_file():
+            raise SecoustiError(f"{path}: {name} is to train {spec.file}, which configs/ lacks")
         known.append(name)
     if missing := [name for name in (recipe.codec, recipe.vocoder) if name not in known]:
         raise SecoustiError(f"{path}: {missing[0]!r} is no phase")
-    return replace(recipe, phases=phases)
+    return recipe
 
 
 class Plan:
