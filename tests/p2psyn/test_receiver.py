@@ -18,7 +18,7 @@ from tests.p2psyn.conftest import Make
 from tests.p2psyn.toy import toy_codec
 from train.p2psyn.discriminator import compressed
 from train.p2psyn.losses import feature_loss
-from train.p2psyn.receiver import Receiver, train_receiver
+from train.p2psyn.receiver import Receiver, ReceiverTask, train_receiver
 
 TOKENS = ("teacher.encoder.", "teacher.quantizer.")
 
@@ -137,3 +137,12 @@ def test_a_codec_of_another_rate(make_config: Make, tmp_path: Path) -> None:
     config = make_config(causal=True, **{"codec.sample_rate": 48000})
     with pytest.raises(SecoustiError, match="16000 Hz, the file of 48000 Hz"):
         train_receiver(config, folder)
+
+
+def test_crops_have_the_codecs_own_tokens(make_config: Make, tmp_path: Path) -> None:
+    """Not those of the file's codec, which another one may be tuned with."""
+    codec, _ = saved(tmp_path / "codec", "expected")
+    config = make_config(causal=True, **{"codec.backbone.stride": 4})
+    task = ReceiverTask(config, codec)
+    tokens = (task.dataset.segment + codec.config.backbone.coefficients) / codec.frame_size
+    assert tokens == config.receiver.tokens
