@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from secousti.errors import SecoustiError
+from secousti.errors import Note, SecoustiError
 from secousti.text.inventory import IGNORE, symbols_of
 from tests.train.corpus import RATE, toy_document, write_config, write_corpus
 from train.codec.batches import CropDataset
 from train.codec.config import load
+from train.codec.setup import training_data
 from train.data.alignment import Alignments
 from train.data.packed import PackedAudio
 
@@ -158,3 +161,22 @@ def test_faulty_alignment_files_are_named(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"audio": "a.wav"}\nnot json\n')
     with pytest.raises(SecoustiError, match="line 2"):
         Alignments(tmp_path, [tmp_path / "bad.jsonl"], RATE, HOP)
+
+
+def test_a_corpus_without_phonemes_is_told(tmp_path):
+    manifest = write_corpus(tmp_path, 2)
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    plain, moved = tmp_path / "plain.jsonl", tmp_path / "moved.jsonl"
+    plain.write_text("".join(json.dumps(row | {"phones": None}) + "\n" for row in rows))
+    moved.write_text("".join(json.dumps(r | {"audio": f"else/{r['audio']}"}) + "\n" for r in rows))
+    document = toy_document(tmp_path, plain)
+    config = load(write_config(tmp_path, document), ("training.data.alignments=[]",))
+    with pytest.warns(Note, match=r"learn nothing \(python -m data_prep align\)"):
+        training_data(config, 0, 1)
+    for given, says in ((moved, ["and 1 others have"]), (manifest, [])):
+        config = load(tmp_path / "toy.yaml", (f"training.data.alignments=[{given}]",))
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            training_data(config, 0, 1)
+        notes = [str(warning.message) for warning in found if warning.category is Note]
+        assert [text in one for one, text in zip(notes, says, strict=True)] == [True] * len(says)

@@ -9,6 +9,7 @@ import torch
 
 from secousti.acoustic.transformer import TransformerLayer
 from secousti.codec import SecoustiCodec
+from secousti.errors import note
 from train.codec.batches import Batch, CropDataset
 from train.codec.calibrate import calibrate, set_initial_logvar
 from train.codec.config import Config
@@ -26,7 +27,22 @@ _VALID_BATCH = 8
 
 def training_data(config: Config, rank: int, world_size: int) -> CropDataset:
     """Micro-batches of process ``rank``."""
-    return _dataset(config, "train", rank, world_size)
+    data = _dataset(config, "train", rank, world_size)
+    if rank == 0 and config.training.schedule.strategy in ("stages", "joint"):
+        _note_missing_phonemes(data)
+    return data
+
+
+def _note_missing_phonemes(data: CropDataset) -> None:
+    """Say it where losses on text will be 0, as of a file of alignments for other recordings."""
+    alignments = data.alignments
+    if any(alignments.has(row) for row in data.corpus.rows):
+        return
+    others = f", and {len(alignments)} others have: do paths begin at data.root?"
+    note(
+        "no recording of training.data.train has timed phonemes (phones), so that losses on text "
+        f"learn nothing{others if len(alignments) else ' (python -m data_prep align)'}"
+    )
 
 
 def validation_batches(config: Config) -> list[Batch]:

@@ -52,6 +52,10 @@ class Alignments:
         if intervals:
             self.rows[self._key(audio)] = (intervals, language)
 
+    def has(self, row: Utterance) -> bool:
+        """Whether an utterance has timed phonemes."""
+        return (row.place or self._key(row.audio)) in self.rows
+
     def labels(self, row: Utterance, first: int, count: int, speed: float = 1.0) -> np.ndarray:
         """int64 [<= count]: ids of the utterance's mel frames from ``first`` on, maybe none.
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from secousti.errors import SecoustiError, require
+from secousti.errors import SecoustiError, print_notes, require
 from secousti.paths import of_system
 
 ConfigFile = Annotated[Path, typer.Argument(help="a file of configs/")]
@@ -52,6 +52,7 @@ def run_file(train: Callable[[Path, tuple[str, ...], bool], None], about: str) -
     def main(
         config: ConfigFile, changes: Changes = None, set: Set = None, fresh: Fresh = False
     ) -> None:
+        print_notes("train")
         with one_sentence():
             require("accelerate", "train")
             train(config, (*(changes or ()), *(set or ())), not fresh)
