@@ -50,7 +50,8 @@ class TeacherConfig:
     coefficients are raised to this power, their sign kept, before a discriminator sees them (1: as
     they are). ``feature_relative``: differences of features count relative to the size of the
     recorded ones. ``loudness_weight``, ``intelligibility_weight``: of the losses after PESQ and
-    STOI (``train/codec/perceptual.py``) on the same log-mels. The paper has none of these five.
+    STOI (``train/codec/perceptual.py``) on the same log-mels. ``mel_floor`` and
+    what is named after ``adversarial_from`` are not in the paper.
     ``revive_every``: codebook entries unused for so many steps are set to latents of the batch
     (0: never, as in the paper's family); at step ``codebook_init`` all of them are (-1: never).
     """
