@@ -83,14 +83,20 @@ def probes(name: str, folder: Path) -> dict[str, Any] | None:
         figures["F0 of converted speech nearer to the target's"] = share(pitch["nearer"])
         figures["of the way from the source's F0 to the target's"] = share(pitch["way"])
         figures["octave errors in converted speech"] = share(pitch["octave_errors"])
+        melody = "melody of converted speech, correlation with the source's"
+        figures[melody] = interval(pitch["melody"])
         for sound, scores in conversion["scores"].items():
             if sound != "source" and (lost := scores.get("wer_increase")):
                 figures[f"words wrong beyond the source, {sound}"] = share(lost, 1)
             if like := scores.get("speaker_similarity"):
-                text = f"{like['mean']:.2f} [{like['low']:.2f}, {like['high']:.2f}]"
-                figures[f"similarity to the target, {sound}"] = text
+                figures[f"similarity to the target, {sound}"] = interval(like)
     command = f"{WHERE} {EVAL} probes --data aligned/valid.jsonl"
     return {"command": command, "verdict": found["verdict"], "figures": figures}
+
+
+def interval(estimate: dict[str, float]) -> str:
+    """A mean with its interval."""
+    return "{mean:.2f} [{low:.2f}, {high:.2f}]".format(**estimate)
 
 
 def share(estimate: dict[str, float], unit: float = 100) -> str:
