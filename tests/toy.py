@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
+from torch import nn
 
 from secousti import SecoustiCodec
+from secousti.acoustic.conv import CausalConv1d
 from secousti.acoustic.transformer import LayerScale
 from secousti.audio.batch import as_batch
 from secousti.config import (
@@ -25,6 +28,7 @@ from secousti.release import read_checkpoint, release_config, rename_release
 
 # Untrained vocoders amplify rounding; the bundled models are held to 1e-4.
 AUDIO_TOLERANCE = 2e-4
+Mode = Literal["causal", "centered"]
 PARITY = Path(__file__).parent / "fixtures" / "parity"
 
 
@@ -39,7 +43,7 @@ def released_toy(name: str, window_rule: str = "central") -> SecoustiCodec:
 
 
 def toy_config(
-    ratios: tuple[int, ...] = (2, 2), mode: str = "causal", vocoder: bool = True
+    ratios: tuple[int, ...] = (2, 2), mode: Mode = "causal", vocoder: bool = True
 ) -> CodecConfig:
     """A few thousand parameters with every part of the real thing."""
     config = CodecConfig(
@@ -63,7 +67,7 @@ def toy_config(
 
 def toy_codec(
     ratios: tuple[int, ...] = (2, 2),
-    mode: str = "causal",
+    mode: Mode = "causal",
     seed: int = 0,
     vocoder: bool = True,
     pitch: PitchConfig | None = None,
@@ -81,6 +85,7 @@ def toy_codec(
         )
         mu, _ = codec.semantic_projection(codec.encoder(mel, None, frames)[0])
         project = codec.quantizer.project_in
+        assert isinstance(project, nn.Linear)
         y = project(mu[0].T)
         project.weight.div_(y.std(0)[:, None])
         project.bias.copy_((project.bias - y.mean(0)) / y.std(0))
@@ -88,9 +93,11 @@ def toy_codec(
         # and make the decoded mel move as speech does
         codes, _ = codec.tokenize(mel, lengths=frames)
         out, _ = codec.synthesize_mel(codes, codec.voice_from_mel(mel, frames))
-        last = codec.decoder.seanet.layers.layers[-1].conv
-        last.weight.mul_(1.5 / out.std(-1).mean())
-        last.bias.fill_(-4.0)
+        last = codec.decoder.seanet.layers.layers[-1]
+        assert isinstance(last, CausalConv1d)
+        assert last.conv.bias is not None
+        last.conv.weight.mul_(1.5 / out.std(-1).mean())
+        last.conv.bias.fill_(-4.0)
     return codec.eval()
 
 

@@ -26,7 +26,9 @@ def compilers() -> list[str]:
 def options(compiler: str) -> dict[str, tuple[str, ...]]:
     """Names and flags of all builds that this processor can run."""
     rest = build.FLAGS[1:]
-    found = {f"{compiler} {level}": (level, *rest) for level in OPTIMISED}
+    found: dict[str, tuple[str, ...]] = {
+        f"{compiler} {level}": (level, *rest) for level in OPTIMISED
+    }
     for level in build.levels():
         found[f"{compiler} -O3 {level.name}"] = ("-O3", *rest, *level.flags)
     return found
